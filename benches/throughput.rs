@@ -1,0 +1,364 @@
+//! How many lines a second reach a file: `cargo bench --bench throughput -- --help`
+//!
+//! Some threads log as fast as they can, with [`Overflow::Block`], so that nothing is dropped and
+//! the slowest part sets the pace. The clock runs from when the logger is built and no thread is
+//! started yet, to the return of `shutdown`, which has then written the last byte.
+//!
+//! * `file`, `file-4`: `"Iteration: {} int: {} double: {}"` from one thread, from four;
+//! * `text121`: one string of 121 bytes, from one thread;
+//! * `null`, `null-4`: as `file`, but the text is rendered and then thrown away.
+//!
+//! The number of lines is that of all threads of a case together. The file lies on `/dev/shm` where
+//! that exists, so that no disk is measured. After each run it is read back: each line must be the
+//! one that `format!` makes of its number, and the numbers of each thread must be complete and in
+//! order.
+//!
+//! The cases run one after the other, and all of them again `--reps` times; shown is the median, and
+//! the fastest and the slowest run. Threads are not pinned unless `--pin` is given: then the consumer
+//! gets the last allowed core, and the others share the rest in turn.
+
+mod support;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ringlog::{Level, Overflow, RingLogger, ShutdownOutcome, rlog, sink};
+
+use support::arguments::{Arguments, UsageError};
+use support::cores;
+use support::results::{self, Row};
+
+const HELP: &str = "\
+How many lines a second reach a file.
+
+Usage: cargo bench --bench throughput -- [OPTIONS]
+
+Options:
+  --json               one JSON object per case instead of a table
+  --filter SUBSTRING   only the cases with this in their names
+  --reps N             how often all cases are repeated (default 5)
+  --lines N            lines per run, all threads together (default 4000000)
+  --pin                pins the consumer to the last allowed core, and the other threads to the rest
+  --help               prints this
+";
+
+/// Four million lines take a second or less.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+struct Options {
+    json: bool,
+    filter: String,
+    reps: u64,
+    lines: u64,
+    pin: bool,
+}
+
+/// `None`: the user asked for help.
+fn options(mut arguments: Arguments) -> Result<Option<Options>, UsageError> {
+    let measuring = support::is_measuring();
+    let mut options = Options {
+        json: false,
+        filter: String::new(),
+        reps: if measuring { 5 } else { 1 },
+        lines: if measuring { 4_000_000 } else { 20_000 },
+        pin: false,
+    };
+    while let Some(argument) = arguments.next() {
+        match argument.to_str() {
+            Some("--help" | "-h") => return Ok(None),
+            // From cargo.
+            Some("--bench") => {}
+            Some("--json") => options.json = true,
+            Some("--filter") => options.filter = arguments.text("--filter")?,
+            Some("--reps") => options.reps = arguments.number("--reps", 1..=1000)?,
+            Some("--lines") => options.lines = arguments.number("--lines", 1..=1_000_000_000)?,
+            Some("--pin") => options.pin = true,
+            _ => return Err(UsageError::unknown(&argument)),
+        }
+    }
+    Ok(Some(options))
+}
+
+#[derive(Clone, Copy)]
+enum Message {
+    Iteration,
+    Text,
+}
+
+impl Message {
+    /// Logs the messages that end in the numbers `0..count`.
+    fn log_all(self, logger: &RingLogger, count: u64) {
+        match self {
+            Message::Iteration => {
+                for number in 0..count {
+                    rlog!(
+                        logger: logger,
+                        Level::Info,
+                        "Iteration: {} int: {} double: {}",
+                        number,
+                        2 * number,
+                        number as f64 / 2.0
+                    );
+                }
+            }
+            Message::Text => {
+                let texts: Vec<String> = (0..TEXTS).map(text).collect();
+                for text in texts.iter().cycle().take(count as usize) {
+                    rlog!(logger: logger, Level::Info, "{}", text);
+                }
+            }
+        }
+    }
+
+    /// Writes what message `number` should read.
+    fn render(self, number: u64, into: &mut String) {
+        match self {
+            Message::Iteration => write!(
+                into,
+                "Iteration: {} int: {} double: {}",
+                number,
+                2 * number,
+                number as f64 / 2.0
+            )
+            .expect("a string takes all text"),
+            Message::Text => into.push_str(&text(number % TEXTS)),
+        }
+    }
+}
+
+/// How many different strings there are: enough to tell a lost line, few enough for the cache.
+const TEXTS: u64 = 64;
+
+/// A string of 121 bytes.
+fn text(number: u64) -> String {
+    let text = format!("{number:02} {}", "0123456789 abcdefghijklmnopq ".repeat(5));
+    text[..121].to_string()
+}
+
+/// What is logged, by how many threads, to where; and how long each run took.
+struct Case {
+    name: &'static str,
+    producers: u64,
+    message: Message,
+    /// Otherwise to a null sink.
+    to_file: bool,
+    seconds: Vec<f64>,
+}
+
+impl Case {
+    fn all() -> Vec<Case> {
+        [
+            ("file", 1, Message::Iteration, true),
+            ("file-4", 4, Message::Iteration, true),
+            ("text121", 1, Message::Text, true),
+            ("null", 1, Message::Iteration, false),
+            ("null-4", 4, Message::Iteration, false),
+        ]
+        .map(|(name, producers, message, to_file)| Case {
+            name,
+            producers,
+            message,
+            to_file,
+            seconds: Vec::new(),
+        })
+        .into()
+    }
+
+    /// How many lines producer `number` logs of `lines`.
+    fn share(&self, number: u64, lines: u64) -> u64 {
+        lines / self.producers + u64::from(number < lines % self.producers)
+    }
+
+    fn repeat(&mut self, options: &Options, file: &Path) -> Result<(), String> {
+        let cores = if options.pin {
+            cores::allowed()
+        } else {
+            Vec::new()
+        };
+        let (consumer, producers) = match cores.split_last() {
+            Some((&last, rest)) if !rest.is_empty() => (Some(last), rest),
+            _ => (None, &[][..]),
+        };
+        let mut builder = RingLogger::builder().overflow(Overflow::Block);
+        if let Some(core) = consumer {
+            builder = builder.pin(core);
+        }
+        builder = if self.to_file {
+            builder.sink(sink::File::truncate(file).map_err(|error| error.to_string())?)
+        } else {
+            builder.sink(sink::Null)
+        };
+        let logger = builder.build().map_err(|error| error.to_string())?;
+        if self.seconds.is_empty() {
+            for warning in logger.warnings() {
+                eprintln!("throughput: {}: {warning}", self.name);
+            }
+        }
+
+        let start = Instant::now();
+        thread::scope(|scope| {
+            let mut cores = producers.iter().cycle();
+            let mut threads = Vec::new();
+            for number in 0..self.producers {
+                let share = self.share(number, options.lines);
+                let (logger, message, core) = (&logger, self.message, cores.next());
+                let thread = thread::Builder::new()
+                    .name(format!("producer-{number}"))
+                    .spawn_scoped(scope, move || {
+                        let pinned = core.map_or(Ok(()), |&core| cores::pin(core));
+                        message.log_all(logger, share);
+                        pinned
+                    })
+                    .map_err(|error| format!("cannot start a thread: {error}"))?;
+                threads.push(thread);
+            }
+            threads
+                .into_iter()
+                .try_for_each(|thread| thread.join().expect("logging does not panic"))
+        })?;
+        let report = logger.shutdown(DEADLINE);
+        let seconds = start.elapsed().as_secs_f64();
+
+        if report.outcome != ShutdownOutcome::Drained || report.written != options.lines {
+            return Err(format!("{}: not all was written: {report}", self.name));
+        }
+        if self.to_file {
+            let verified = self.verify(file, options.lines);
+            let removed = fs::remove_file(file);
+            verified.map_err(|fault| format!("{}: {fault}", self.name))?;
+            removed.map_err(|error| format!("cannot remove {}: {error}", file.display()))?;
+        }
+        self.seconds.push(seconds);
+        Ok(())
+    }
+
+    /// Reads the log back: it has all messages of each producer, in order, and nothing else.
+    fn verify(&self, file: &Path, lines: u64) -> Result<(), String> {
+        let name = file.display();
+        let cannot_read = |error| format!("cannot read {name}: {error}");
+        let mut input =
+            BufReader::with_capacity(1 << 20, fs::File::open(file).map_err(cannot_read)?);
+        let mut next = vec![0; self.producers as usize];
+        let mut line = String::new();
+        let mut expected = String::new();
+        let mut count = 0_u64;
+        while input.read_line(&mut line).map_err(cannot_read)? > 0 {
+            count += 1;
+            let (producer, message) =
+                parse(&line).ok_or_else(|| format!("line {count} is no record: {line:?}"))?;
+            let number = next
+                .get_mut(producer)
+                .ok_or_else(|| format!("line {count} is of an unknown thread: {line:?}"))?;
+            expected.clear();
+            self.message.render(*number, &mut expected);
+            if message != expected {
+                return Err(format!("line {count} is {line:?}, and not {expected:?}"));
+            }
+            *number += 1;
+            line.clear();
+        }
+        for (number, &found) in (0..).zip(&next) {
+            let share = self.share(number, lines);
+            if found != share {
+                return Err(format!("producer {number} has {found} of {share} lines"));
+            }
+        }
+        Ok(())
+    }
+
+    fn row(&self, lines: u64) -> Row {
+        let seconds = support::median(self.seconds.clone());
+        let fastest = self.seconds.iter().copied().fold(f64::INFINITY, f64::min);
+        let slowest = self.seconds.iter().copied().fold(0.0, f64::max);
+        let rate = |seconds| lines as f64 / seconds;
+        Row::new()
+            .text("case", self.name)
+            .count("producers", self.producers)
+            .text("clock", "tsc")
+            .text("format", "text")
+            .count("lines", lines)
+            .measured("seconds", seconds, 4)
+            .measured("lines_per_s", rate(seconds), 0)
+            .measured("fastest_lines_per_s", rate(fastest), 0)
+            .measured("slowest_lines_per_s", rate(slowest), 0)
+            .count("runs", self.seconds.len() as u64)
+    }
+}
+
+/// The producer's number and the message of a line such as
+/// `2026-11-23T06:24:46.204916267Z INFO  throughput throughput.rs:42 [producer-0] text`.
+fn parse(line: &str) -> Option<(usize, &str)> {
+    let line = line.strip_suffix('\n')?;
+    let (prefix, rest) = line.split_once(" [producer-")?;
+    let (producer, message) = rest.split_once("] ")?;
+    let mut words = prefix.split_ascii_whitespace();
+    let time = words.next()?;
+    let is_time = time.len() == 30 && time.as_bytes()[10] == b'T' && time.ends_with('Z');
+    let is_prefix = is_time
+        && words.next() == Some("INFO")
+        && words.next() == Some("throughput")
+        && words.next()?.starts_with("throughput.rs:")
+        && words.next().is_none();
+    Some((producer.parse().ok()?, message)).filter(|_| is_prefix)
+}
+
+/// A folder in memory, or the temporary folder with a note that it may be on a disk.
+fn folder() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        return memory.into();
+    }
+    let folder = std::env::temp_dir();
+    eprintln!(
+        "throughput: there is no /dev/shm; the file lies in {}, and its disk is measured too",
+        folder.display()
+    );
+    folder
+}
+
+fn run(options: &Options) -> Result<(), String> {
+    let mut cases = Case::all();
+    cases.retain(|case| case.name.contains(&options.filter));
+    if cases.is_empty() {
+        return Err(format!("no case has `{}` in its name", options.filter));
+    }
+    let file = folder().join(format!("ringlog-throughput-{}.log", std::process::id()));
+    for _ in 0..options.reps {
+        for case in &mut cases {
+            case.repeat(options, &file)?;
+        }
+    }
+    let rows: Vec<Row> = cases.iter().map(|case| case.row(options.lines)).collect();
+    if options.json {
+        results::print_json(&rows);
+    } else {
+        results::print_table(&rows);
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let options = match options(Arguments::of_process()) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("throughput: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("throughput: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

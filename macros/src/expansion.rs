@@ -1,0 +1,431 @@
+//! What a log statement turns into.
+//!
+//! ```text
+//! {
+//!     static __RINGLOG_SITE: Callsite = ...;             what is known before it runs
+//!     match &(logger) { logger => if enabled(...) {      a load and a branch when it is off
+//!         match (&(x), &(y)) { arguments => {            each argument is evaluated once
+//!             submit(logger, &__RINGLOG_SITE, (...))     the values, each with a way to format it
+//!         } }
+//!     } else { Outcome::Filtered } }
+//! }
+//! ```
+//!
+//! The variables have the hygiene of `macro_rules!`: expressions of the user's do not see them.
+//! Items have none, hence the name of the static, and hence the traits that capture values are in
+//! scope only where no code of the user's stands.
+//!
+//! The way to format a value is a `format_args!` of its own, so that is where the compiler finds a
+//! type that cannot be shown as the format string wants it. There is no second one for the whole
+//! format string: it would say the same things again.
+
+use std::panic::catch_unwind;
+
+use proc_macro::{Ident, Literal, Span, TokenStream, TokenTree};
+
+use crate::arguments::{self, Resolved, ResolvedPiece, Value};
+use crate::format_string::{self, Align, Count, Sign, Spec, Style};
+use crate::input::{Argument, Error, Expression, Place, Statement};
+use crate::template::fill;
+
+/// The expansion of a statement that could be read.
+pub(crate) fn statement(mut statement: Statement) -> TokenStream {
+    let private = code("$ringlog::__private", &[("ringlog", &statement.ringlog)]);
+    let arguments = statement.arguments.take();
+    match arguments.and_then(|arguments| resolve(&statement, arguments)) {
+        Some((resolved, arguments)) => Expansion {
+            private,
+            statement,
+            resolved,
+            arguments,
+        }
+        .block(),
+        None => refused_by_the_compiler(&private, &statement),
+    }
+}
+
+/// The expansion of a statement that could not be read.
+pub(crate) fn error(error: &Error) -> TokenStream {
+    // The compiler shows the source from the first to the last token of what it complains about.
+    let message = text(error.place.last, &error.message);
+    let message = fill(error.place.last, "($message)", &[("message", &message)]);
+    fill(
+        error.place.first,
+        "::core::compile_error! $message",
+        &[("message", &message)],
+    )
+}
+
+/// Leaves it to the compiler to say what is wrong.
+///
+/// Should it find nothing, which can only be because it knows more than this crate does, then the
+/// constant fails. It is evaluated only once there are no other errors.
+fn refused_by_the_compiler(private: &TokenStream, statement: &Statement) -> TokenStream {
+    let message = "ringlog does not know this kind of format string";
+    code(
+        "{
+            let _ = ::core::format_args!($format_args);
+            let _: () = const { ::core::panic!($message) };
+            $private::Outcome::Filtered
+        }",
+        &[
+            ("private", private),
+            ("format_args", &statement.format_args),
+            ("message", &text(Span::mixed_site(), message)),
+        ],
+    )
+}
+
+/// The resolved format string, and the arguments with the captured variables behind them; `None`
+/// if the compiler will refuse the statement.
+fn resolve(
+    statement: &Statement,
+    mut arguments: Vec<Argument>,
+) -> Option<(Resolved, Vec<Argument>)> {
+    let names: Vec<String> = arguments.iter().map(name).collect();
+    let resolved = arguments::resolve(format_string::parse(&statement.text)?, &names)?;
+    for captured in &resolved.captured {
+        arguments.push(capture(captured, statement.format.span())?);
+    }
+    Some((resolved, arguments))
+}
+
+/// The variable that a format string at `span` means by `name`; `None` if that is not a name.
+fn capture(name: &str, span: Span) -> Option<Argument> {
+    // In a format string a keyword is a name like any other, except for those of paths.
+    let ident = match name {
+        "self" | "Self" | "super" | "crate" => Ident::new(name, span),
+        // What a name is beyond ASCII, only the compiler knows; it tells by a panic.
+        _ => catch_unwind(|| Ident::new_raw(name, span)).ok()?,
+    };
+    Some(Argument {
+        name: Some(ident.clone()),
+        value: Expression {
+            tokens: TokenTree::from(ident).into(),
+            place: Place {
+                first: span,
+                last: span,
+            },
+        },
+    })
+}
+
+/// An argument's name; empty if it has none.
+fn name(argument: &Argument) -> String {
+    let name = argument.name.as_ref().map(Ident::to_string);
+    let name = name.as_deref().unwrap_or_default();
+    name.strip_prefix("r#").unwrap_or(name).to_owned()
+}
+
+/// Tokens that stand nowhere in the source.
+fn code(template: &str, parts: &[(&str, &TokenStream)]) -> TokenStream {
+    fill(Span::mixed_site(), template, parts)
+}
+
+/// A string literal.
+fn text(span: Span, text: &str) -> TokenStream {
+    let mut literal = Literal::string(text);
+    literal.set_span(span);
+    TokenTree::from(literal).into()
+}
+
+/// A number literal.
+fn number(span: Span, number: usize) -> TokenStream {
+    let mut literal = Literal::usize_unsuffixed(number);
+    literal.set_span(span);
+    TokenTree::from(literal).into()
+}
+
+struct Expansion {
+    private: TokenStream,
+    statement: Statement,
+    resolved: Resolved,
+    /// Those in the call, then those captured.
+    arguments: Vec<Argument>,
+}
+
+impl Expansion {
+    /// `code`, where `$private` is known.
+    fn code(&self, template: &str, parts: &[(&str, &TokenStream)]) -> TokenStream {
+        let mut parts = parts.to_vec();
+        parts.push(("private", &self.private));
+        code(template, &parts)
+    }
+
+    fn block(&self) -> TokenStream {
+        let options = &self.statement.options;
+        let target = match &options.target {
+            Some(target) => target.tokens.clone(),
+            None => code("::core::module_path!()", &[]),
+        };
+        let logger = match &options.logger {
+            Some(logger) => logger.tokens.clone(),
+            None => self.code("$private::Global", &[]),
+        };
+        let mut submit = self.submit();
+        if let Some(at) = &options.at {
+            submit = code(
+                "match ($at) { at => $submit }",
+                &[("at", &at.tokens), ("submit", &submit)],
+            );
+        }
+        self.code(
+            "{
+                static __RINGLOG_SITE: $private::Callsite =
+                    $private::Callsite::new($private::Metadata {
+                        level: $level,
+                        target: $target,
+                        file: ::core::file!(),
+                        line: ::core::line!(),
+                        pieces: &[$pieces],
+                        names: &[$names],
+                    });
+                match &($logger) {
+                    logger => if $private::enabled(logger, &__RINGLOG_SITE) {
+                        $submit
+                    } else {
+                        $private::Outcome::Filtered
+                    }
+                }
+            }",
+            &[
+                ("level", &self.statement.level.tokens),
+                ("target", &target),
+                ("pieces", &self.pieces()),
+                ("names", &self.names()),
+                ("logger", &logger),
+                ("submit", &submit),
+            ],
+        )
+    }
+
+    /// The arm that runs when the logger wants the statement.
+    fn submit(&self) -> TokenStream {
+        let values = self.values();
+        let submit = match &self.statement.options.at {
+            None => self.code(
+                "$private::submit(logger, &__RINGLOG_SITE, $values)",
+                &[("values", &values)],
+            ),
+            Some(at) => {
+                let at = fill(at.place.located().first, "at", &[]);
+                self.code(
+                    "$private::submit_at(logger, &__RINGLOG_SITE, $at, $values)",
+                    &[("at", &at), ("values", &values)],
+                )
+            }
+        };
+        if self.arguments.is_empty() {
+            return submit;
+        }
+        let references = self.arguments.iter().map(|argument| {
+            let Place { first, last } = argument.value.place.located();
+            let value = fill(last, "($value)", &[("value", &argument.value.tokens)]);
+            fill(first, "&$value,", &[("value", &value)])
+        });
+        self.code(
+            "match ($references) {
+                arguments => {
+                    use $private::{CaptureText as _, CaptureTyped as _};
+                    $submit
+                }
+            }",
+            &[("references", &references.collect()), ("submit", &submit)],
+        )
+    }
+
+    /// The reference to an argument, standing where the argument stands in the source.
+    fn reference(&self, argument: usize) -> TokenStream {
+        let Place { first, last } = self.arguments[argument].value.place.located();
+        let index = number(last, argument);
+        fill(first, "arguments.$index", &[("index", &index)])
+    }
+
+    /// What that reference refers to.
+    fn value(&self, argument: usize) -> TokenStream {
+        let first = self.arguments[argument].value.place.located().first;
+        let reference = self.reference(argument);
+        fill(first, "*$reference", &[("reference", &reference)])
+    }
+
+    /// The captured values: `(first, (second, ()))`.
+    fn values(&self) -> TokenStream {
+        let mut values = code("()", &[]);
+        for value in self.resolved.values.iter().rev() {
+            let captured = self.captured(value);
+            values = code(
+                "($captured, $values)",
+                &[("captured", &captured), ("values", &values)],
+            );
+        }
+        values
+    }
+
+    fn captured(&self, value: &Value) -> TokenStream {
+        let mut arguments = vec![value.argument];
+        let spec = format_string(&value.spec, &mut arguments);
+        let span = Span::mixed_site().located_at(self.statement.format.span());
+        let mut formatted = text(span, &spec);
+        for argument in arguments {
+            formatted.extend(code(", $value", &[("value", &self.value(argument))]));
+        }
+        let write = code(
+            "|writer| ::core::fmt::Write::write_fmt(writer, ::core::format_args!($formatted))",
+            &[("formatted", &formatted)],
+        );
+        if value.is_text() {
+            self.code("$private::capture_text($write)", &[("write", &write)])
+        } else {
+            self.code(
+                "(&$private::Probe($reference)).capture($write)",
+                &[
+                    ("reference", &self.reference(value.argument)),
+                    ("write", &write),
+                ],
+            )
+        }
+    }
+
+    fn pieces(&self) -> TokenStream {
+        let pieces = self.resolved.pieces.iter().map(|piece| match piece {
+            ResolvedPiece::Literal(literal) => {
+                let literal = text(Span::mixed_site(), literal);
+                self.code(
+                    "$private::Piece::Literal($literal),",
+                    &[("literal", &literal)],
+                )
+            }
+            ResolvedPiece::Value(index, spec) => self.code(
+                "$private::Piece::Value($index, $spec),",
+                &[
+                    ("index", &number(Span::mixed_site(), *index)),
+                    ("spec", &self.spec(spec)),
+                ],
+            ),
+        });
+        pieces.collect()
+    }
+
+    fn names(&self) -> TokenStream {
+        let names = self.resolved.values.iter().map(|value| {
+            let name = name(&self.arguments[value.argument]);
+            code("$name,", &[("name", &text(Span::mixed_site(), &name))])
+        });
+        names.collect()
+    }
+
+    fn spec(&self, spec: &Spec<usize>) -> TokenStream {
+        if *spec == Spec::DISPLAY {
+            return self.code("$private::Spec::DISPLAY", &[]);
+        }
+        let fill = TokenTree::from(Literal::character(spec.fill.unwrap_or(' '))).into();
+        let align = match spec.align {
+            None => "$private::Align::Unset",
+            Some(Align::Left) => "$private::Align::Left",
+            Some(Align::Center) => "$private::Align::Center",
+            Some(Align::Right) => "$private::Align::Right",
+        };
+        let sign = match spec.sign {
+            None => "$private::Sign::Unset",
+            Some(Sign::Plus) => "$private::Sign::Plus",
+            Some(Sign::Minus) => "$private::Sign::Minus",
+        };
+        let style = match spec.style {
+            Style::Display => "$private::Style::Display",
+            Style::Debug => "$private::Style::Debug",
+            Style::DebugLowerHex => "$private::Style::DebugLowerHex",
+            Style::DebugUpperHex => "$private::Style::DebugUpperHex",
+            Style::LowerHex => "$private::Style::LowerHex",
+            Style::UpperHex => "$private::Style::UpperHex",
+            Style::Octal => "$private::Style::Octal",
+            Style::Binary => "$private::Style::Binary",
+            Style::LowerExp => "$private::Style::LowerExp",
+            Style::UpperExp => "$private::Style::UpperExp",
+            Style::Pointer => "$private::Style::Pointer",
+        };
+        let flag = |set: bool| code(if set { "true" } else { "false" }, &[]);
+        self.code(
+            "$private::Spec {
+                fill: $fill,
+                align: $align,
+                sign: $sign,
+                alternate: $alternate,
+                zero: $zero,
+                width: $width,
+                precision: $precision,
+                style: $style,
+            }",
+            &[
+                ("fill", &fill),
+                ("align", &self.code(align, &[])),
+                ("sign", &self.code(sign, &[])),
+                ("alternate", &flag(spec.alternate)),
+                ("zero", &flag(spec.zero)),
+                ("width", &self.count(&spec.width)),
+                ("precision", &self.count(&spec.precision)),
+                ("style", &self.code(style, &[])),
+            ],
+        )
+    }
+
+    fn count(&self, count: &Count<usize>) -> TokenStream {
+        let (template, index) = match *count {
+            Count::Unset => ("$private::Count::Unset", 0),
+            Count::Is(number) => ("$private::Count::Is($number)", usize::from(number)),
+            Count::Argument(value) => ("$private::Count::Value($number)", value),
+        };
+        self.code(template, &[("number", &number(Span::mixed_site(), index))])
+    }
+}
+
+/// A format string that shows its first argument as `spec` says. The arguments that `spec` refers
+/// to are added to `arguments`, which holds the first.
+fn format_string(spec: &Spec<usize>, arguments: &mut Vec<usize>) -> String {
+    use std::fmt::Write;
+
+    let mut text = "{:".to_owned();
+    text.extend(spec.fill);
+    text.push_str(match spec.align {
+        None => "",
+        Some(Align::Left) => "<",
+        Some(Align::Center) => "^",
+        Some(Align::Right) => ">",
+    });
+    text.push_str(match spec.sign {
+        None => "",
+        Some(Sign::Plus) => "+",
+        Some(Sign::Minus) => "-",
+    });
+    text.push_str(if spec.alternate { "#" } else { "" });
+    text.push_str(if spec.zero { "0" } else { "" });
+    let mut count = |text: &mut String, count: &Count<usize>| {
+        let _ = match *count {
+            Count::Unset => Ok(()),
+            Count::Is(number) => write!(text, "{number}"),
+            Count::Argument(argument) => {
+                arguments.push(argument);
+                write!(text, "{}$", arguments.len() - 1)
+            }
+        };
+    };
+    count(&mut text, &spec.width);
+    if spec.precision != Count::Unset {
+        text.push('.');
+        count(&mut text, &spec.precision);
+    }
+    text.push_str(match spec.style {
+        Style::Display => "",
+        Style::Debug => "?",
+        Style::DebugLowerHex => "x?",
+        Style::DebugUpperHex => "X?",
+        Style::LowerHex => "x",
+        Style::UpperHex => "X",
+        Style::Octal => "o",
+        Style::Binary => "b",
+        Style::LowerExp => "e",
+        Style::UpperExp => "E",
+        Style::Pointer => "p",
+    });
+    text.push('}');
+    if text == "{:}" { "{}".to_owned() } else { text }
+}

@@ -1,0 +1,23 @@
+//! The procedural macro behind `ringlog::rlog!`.
+//!
+//! It has no interface of its own: `ringlog` re-exports it hidden, and its macros call it. It
+//! depends on nothing but the compiler, so that it adds no more than its own few files to a build.
+
+mod arguments;
+mod commas;
+mod expansion;
+mod format_string;
+mod input;
+mod literal;
+mod template;
+
+use proc_macro::TokenStream;
+
+/// `rlog!`, after a group that holds the path of the `ringlog` crate: `[$crate]`.
+#[proc_macro]
+pub fn rlog_impl(input: TokenStream) -> TokenStream {
+    match input::parse(input) {
+        Ok(statement) => expansion::statement(statement),
+        Err(error) => expansion::error(&error),
+    }
+}

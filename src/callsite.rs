@@ -1,0 +1,284 @@
+//! Call sites: everything about a log statement that is known before it runs.
+//!
+//! Each `rlog!` owns one `static` [`Callsite`]. Its word answers in one relaxed load whether any
+//! work is to be done: a bit per logger, asked of that logger's filter when the statement first
+//! runs and again whenever a filter changes.
+//!
+//! The argument types are not known to the macro, only to the compiler, so a statement registers
+//! them on its first use. A statement in a generic function is one call site with a list of types
+//! per instantiation; each such pair is a [`Statement`] with an id of its own, and that id is what
+//! a record carries.
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::level::{Level, LevelFilter};
+use crate::record::{Piece, Type, TypeList};
+
+/// What the macro knows of a log statement.
+#[derive(Debug)]
+pub struct Metadata {
+    /// The statement's level.
+    pub level: Level,
+    /// The module path, or what `target:` says.
+    pub target: &'static str,
+    /// The source file, as the compiler names it.
+    pub file: &'static str,
+    /// The line in the source file, from 1.
+    pub line: u32,
+    /// The parsed format string.
+    pub pieces: &'static [Piece],
+    /// One name per stored value; empty where the argument has none.
+    pub names: &'static [&'static str],
+}
+
+/// A log statement.
+#[derive(Debug)]
+pub struct Callsite {
+    /// Bit `n`: the logger in place `n` wants this statement. [`UNREGISTERED`]: nobody was asked.
+    /// Written under the registry's lock.
+    word: AtomicU32,
+    /// The id that goes with `types`. Written once, before `types`.
+    id: AtomicU32,
+    /// The types of the instantiation that came first; null before. Written once.
+    types: AtomicPtr<TypeList>,
+    /// Further instantiations, newest first; grows at the front, under the registry's lock.
+    variants: AtomicPtr<Variant>,
+    metadata: Metadata,
+}
+
+/// A further instantiation of a statement in a generic function.
+#[derive(Debug)]
+struct Variant {
+    types: *const TypeList,
+    id: u32,
+    next: *const Variant,
+}
+
+/// All bits of a fresh word are set, so that the common test sends the first use to registration.
+const UNREGISTERED: u32 = 1 << 31;
+
+/// The place of the installed logger; its mask is known at compile time.
+pub(crate) const GLOBAL_PLACE: usize = 0;
+
+/// How many loggers can be alive at once, the installed one counted twice.
+pub(crate) const PLACES: usize = 31;
+
+impl Callsite {
+    /// A call site that has not run yet.
+    #[must_use]
+    pub const fn new(metadata: Metadata) -> Self {
+        Callsite {
+            word: AtomicU32::new(u32::MAX),
+            id: AtomicU32::new(0),
+            types: AtomicPtr::new(ptr::null_mut()),
+            variants: AtomicPtr::new(ptr::null_mut()),
+            metadata,
+        }
+    }
+
+    /// What the macro knew.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Whether the logger with this mask wants the statement.
+    ///
+    /// Relaxed is enough: a filter that changes is seen soon, and nothing is published with it.
+    #[inline(always)]
+    pub(crate) fn enabled(&'static self, mask: u32) -> bool {
+        let word = self.word.load(Ordering::Relaxed) & (mask | UNREGISTERED);
+        word == mask || (word != 0 && self.register(mask))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn register(&'static self, mask: u32) -> bool {
+        let mut registry = registry();
+        if self.word.load(Ordering::Relaxed) & UNREGISTERED != 0 {
+            registry.sites.push(self);
+            self.word
+                .store(registry.word_for(&self.metadata), Ordering::Relaxed);
+        }
+        self.word.load(Ordering::Relaxed) & mask != 0
+    }
+
+    /// The id of this statement with these argument types.
+    #[inline(always)]
+    pub(crate) fn id(&'static self, types: &'static TypeList) -> u32 {
+        // Acquire: pairs with the Release in `register_types`, which stores the id first.
+        if ptr::eq(self.types.load(Ordering::Acquire), types) {
+            self.id.load(Ordering::Relaxed)
+        } else {
+            self.id_of_variant(types)
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn id_of_variant(&'static self, types: &'static TypeList) -> u32 {
+        self.find_variant(types)
+            .unwrap_or_else(|| self.register_types(types))
+    }
+
+    fn find_variant(&self, types: &'static TypeList) -> Option<u32> {
+        // Acquire: pairs with the Release in `register_types`.
+        let mut variant: *const Variant = self.variants.load(Ordering::Acquire);
+        // SAFETY: variants are leaked, so a pointer that was published stays valid, and they are
+        // never written after publication.
+        while let Some(known) = unsafe { variant.as_ref() } {
+            if ptr::eq(known.types, types) {
+                return Some(known.id);
+            }
+            variant = known.next;
+        }
+        None
+    }
+
+    fn register_types(&'static self, types: &'static TypeList) -> u32 {
+        let mut registry = registry();
+        let first: *const TypeList = self.types.load(Ordering::Relaxed);
+        if ptr::eq(first, types) {
+            return self.id.load(Ordering::Relaxed);
+        }
+        // Another thread may have been faster between the caller's look and the lock.
+        if let Some(id) = self.find_variant(types) {
+            return id;
+        }
+        let id = registry.add(self, types);
+        if first.is_null() {
+            self.id.store(id, Ordering::Relaxed);
+            // Release: pairs with the Acquire in `id`.
+            self.types
+                .store(ptr::from_ref(types).cast_mut(), Ordering::Release);
+        } else {
+            let variant = Box::leak(Box::new(Variant {
+                types,
+                id,
+                next: self.variants.load(Ordering::Relaxed),
+            }));
+            // Release: pairs with the Acquire in `find_variant`.
+            self.variants.store(variant, Ordering::Release);
+        }
+        id
+    }
+}
+
+/// A call site together with the types of its stored values: all that is needed to read its
+/// records.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    pub(crate) site: &'static Callsite,
+    pub(crate) types: Vec<Type>,
+}
+
+/// Every statement that ever ran, and the filter of every logger that is alive.
+struct Registry {
+    sites: Vec<&'static Callsite>,
+    statements: Vec<&'static Statement>,
+    filters: [Option<LevelFilter>; PLACES],
+}
+
+static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
+    sites: Vec::new(),
+    statements: Vec::new(),
+    filters: [None; PLACES],
+});
+
+/// No code that can panic runs under the lock, so a poisoned one is still whole.
+fn registry() -> MutexGuard<'static, Registry> {
+    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Registry {
+    fn word_for(&self, metadata: &Metadata) -> u32 {
+        let mut word = 0;
+        for (place, filter) in self.filters.iter().enumerate() {
+            if filter.is_some_and(|filter| filter.allows(metadata.level)) {
+                word |= 1 << place;
+            }
+        }
+        word
+    }
+
+    fn ask_all_sites(&self) {
+        for site in &self.sites {
+            site.word
+                .store(self.word_for(&site.metadata), Ordering::Relaxed);
+        }
+    }
+
+    fn add(&mut self, site: &'static Callsite, types: &'static TypeList) -> u32 {
+        let id = self.statements.len();
+        self.statements.push(Box::leak(Box::new(Statement {
+            site,
+            types: types.to_vec(),
+        })));
+        u32::try_from(id).expect("a program has fewer than 2^32 log statements")
+    }
+}
+
+/// The statement with this id, if there is one. Takes a lock: look an id up once, then keep it.
+pub(crate) fn statement(id: u32) -> Option<&'static Statement> {
+    registry()
+        .statements
+        .get(usize::try_from(id).ok()?)
+        .copied()
+}
+
+/// A logger's place in every call site's word. Free again when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    index: usize,
+}
+
+impl Place {
+    /// Takes a free place; `None` if as many loggers are alive as a word has bits for.
+    pub(crate) fn claim(filter: LevelFilter) -> Option<Place> {
+        let mut registry = registry();
+        let index = (GLOBAL_PLACE + 1..PLACES).find(|&index| registry.filters[index].is_none())?;
+        registry.filters[index] = Some(filter);
+        registry.ask_all_sites();
+        Some(Place { index })
+    }
+
+    /// Takes the place of the installed logger; `None` if it is taken.
+    pub(crate) fn claim_global(filter: LevelFilter) -> Option<Place> {
+        let mut registry = registry();
+        if registry.filters[GLOBAL_PLACE].is_some() {
+            return None;
+        }
+        registry.filters[GLOBAL_PLACE] = Some(filter);
+        registry.ask_all_sites();
+        Some(Place {
+            index: GLOBAL_PLACE,
+        })
+    }
+
+    /// The bit to test in a call site's word.
+    pub(crate) fn mask(&self) -> u32 {
+        1 << self.index
+    }
+
+    /// Makes every call site ask again.
+    pub(crate) fn set_filter(&self, filter: LevelFilter) {
+        let mut registry = registry();
+        registry.filters[self.index] = Some(filter);
+        registry.ask_all_sites();
+    }
+
+    /// The filter as it was last set.
+    pub(crate) fn filter(&self) -> LevelFilter {
+        registry().filters[self.index].unwrap_or(LevelFilter::Off)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut registry = registry();
+        registry.filters[self.index] = None;
+        registry.ask_all_sites();
+    }
+}

@@ -1,0 +1,262 @@
+//! How a logger is set up.
+
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::error::BuildError;
+use crate::level::LevelFilter;
+use crate::logger::RingLogger;
+use crate::record::MAX_SLOTS;
+use crate::ring::Layout;
+use crate::sink::Sink;
+
+/// What happens to a record that finds the ring full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// It is dropped and counted, and the log says so where it is missing. Never waits.
+    #[default]
+    Drop,
+    /// The thread waits for room. It gives up, and the record is dropped and counted, when the
+    /// consumer has not moved for ten seconds; when the logger closes; and at once inside a sink or
+    /// in a signal handler that interrupted another record, where waiting could not end.
+    Block,
+    /// As `Block`, for at most so long.
+    BlockFor(Duration),
+}
+
+/// What the consumer thread does when there is nothing to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Idle {
+    /// Spins a little, then yields, then sleeps, longer and longer up to a millisecond. A record
+    /// that comes meanwhile waits that long at most; the thread that logs never wakes the consumer.
+    #[default]
+    Adaptive,
+    /// Spins, always. For those who own the core that the consumer is pinned to.
+    Spin,
+}
+
+/// Sets up a [`RingLogger`].
+///
+/// The defaults take about 8 MiB: 16 lanes of 4,096 slots and a shared ring of 65,536, of 64 bytes
+/// each.
+#[must_use = "a builder does nothing until `build` or `install` is called"]
+pub struct Builder {
+    pub(crate) lanes: usize,
+    pub(crate) lane_capacity: usize,
+    pub(crate) shared_capacity: usize,
+    pub(crate) max_record_slots: usize,
+    pub(crate) prefault: bool,
+    pub(crate) lock: bool,
+    pub(crate) huge_pages: bool,
+    pub(crate) overflow: Overflow,
+    pub(crate) clock: Clock,
+    pub(crate) idle: Idle,
+    pub(crate) pin: Option<usize>,
+    pub(crate) thread: bool,
+    pub(crate) level: LevelFilter,
+    pub(crate) sinks: Vec<Box<dyn Sink>>,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sinks: Vec<&str> = self.sinks.iter().map(|sink| sink.name()).collect();
+        f.debug_struct("Builder")
+            .field("lanes", &self.lanes)
+            .field("lane_capacity", &self.lane_capacity)
+            .field("shared_capacity", &self.shared_capacity)
+            .field("max_record_slots", &self.max_record_slots)
+            .field("prefault", &self.prefault)
+            .field("mlock", &self.lock)
+            .field("huge_pages", &self.huge_pages)
+            .field("overflow", &self.overflow)
+            .field("clock", &self.clock)
+            .field("idle", &self.idle)
+            .field("pin", &self.pin)
+            .field("thread", &self.thread)
+            .field("level", &self.level)
+            .field("sinks", &sinks)
+            .finish()
+    }
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Builder {
+            lanes: 16,
+            lane_capacity: 4096,
+            shared_capacity: 65536,
+            max_record_slots: MAX_SLOTS,
+            prefault: true,
+            lock: false,
+            huge_pages: false,
+            overflow: Overflow::default(),
+            clock: Clock::default(),
+            idle: Idle::default(),
+            pin: None,
+            thread: true,
+            level: LevelFilter::Info,
+            sinks: Vec::new(),
+        }
+    }
+}
+
+impl Builder {
+    /// The least slots that a ring can have.
+    const LEAST_CAPACITY: usize = 16;
+    /// The most slots that a ring can have: 64 GiB.
+    const MOST_CAPACITY: usize = 1 << 30;
+    /// The most lanes that a logger can have.
+    const MOST_LANES: usize = 1 << 16;
+
+    /// How many threads get a lane of their own, 0 to 65,536; default 16. Further threads use the
+    /// shared ring, which costs them one locked instruction a record. With 0, all do.
+    pub fn lanes(mut self, lanes: usize) -> Self {
+        self.lanes = lanes;
+        self
+    }
+
+    /// Slots per lane, 16 to 2^30, rounded up to a power of two; default 4,096. A slot is 64 bytes,
+    /// and a record takes one for its first 40 bytes of arguments and one for each further 56.
+    ///
+    /// The last sixteenth is kept for WARN and ERROR.
+    pub fn lane_capacity(mut self, slots: usize) -> Self {
+        self.lane_capacity = slots;
+        self
+    }
+
+    /// Slots of the shared ring, 16 to 2^30, rounded up to a power of two; default 65,536.
+    pub fn shared_capacity(mut self, slots: usize) -> Self {
+        self.shared_capacity = slots;
+        self
+    }
+
+    /// The most slots that one record may take, 1 to 64; default 64, which holds 3,568 bytes of
+    /// arguments. It is never more than a quarter of the smallest ring. The longest texts of a
+    /// longer record are cut, marked with how much is missing, and counted.
+    pub fn max_record_slots(mut self, slots: usize) -> Self {
+        self.max_record_slots = slots;
+        self
+    }
+
+    /// Whether all memory is touched at once, so that no page fault is left to the hot path;
+    /// default true.
+    pub fn prefault(mut self, prefault: bool) -> Self {
+        self.prefault = prefault;
+        self
+    }
+
+    /// Whether the ring is locked into memory; default false. A refusal by the kernel is a
+    /// [warning](RingLogger::warnings), not an error.
+    pub fn mlock(mut self, lock: bool) -> Self {
+        self.lock = lock;
+        self
+    }
+
+    /// Whether the ring asks for huge pages; default false. A refusal by the kernel is a
+    /// [warning](RingLogger::warnings), not an error.
+    pub fn huge_pages(mut self, huge_pages: bool) -> Self {
+        self.huge_pages = huge_pages;
+        self
+    }
+
+    /// What happens to a record that finds the ring full; default [`Overflow::Drop`].
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// Where timestamps come from; default [`Clock::Tsc`].
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// What the consumer thread does when there is nothing to do; default [`Idle::Adaptive`].
+    pub fn idle(mut self, idle: Idle) -> Self {
+        self.idle = idle;
+        self
+    }
+
+    /// Pins the consumer thread to a core. Building fails if that is not possible.
+    pub fn pin(mut self, core: usize) -> Self {
+        self.pin = Some(core);
+        self
+    }
+
+    /// Whether there is a consumer thread; default true. Without one, nothing is written but by
+    /// [`RingLogger::poll`], [`RingLogger::flush`] and [`RingLogger::shutdown`].
+    pub fn thread(mut self, thread: bool) -> Self {
+        self.thread = thread;
+        self
+    }
+
+    /// The most verbose level that is logged; default [`LevelFilter::Info`].
+    pub fn level(mut self, level: impl Into<LevelFilter>) -> Self {
+        self.level = level.into();
+        self
+    }
+
+    /// Adds a destination. Every record goes to every sink.
+    pub fn sink(mut self, sink: impl Sink + 'static) -> Self {
+        self.sinks.push(Box::new(sink));
+        self
+    }
+
+    /// Builds the logger and starts its consumer.
+    ///
+    /// # Errors
+    ///
+    /// A setting is out of its range, or the kernel refuses memory, the thread, or the core.
+    pub fn build(self) -> Result<RingLogger, BuildError> {
+        RingLogger::new(self, false)
+    }
+
+    /// Builds the logger, and makes it the one that `rlog!` uses when none is named.
+    ///
+    /// The logger that is returned is the only one that can shut it down by being dropped.
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](Self::build), or a logger has been installed before.
+    pub fn install(self) -> Result<RingLogger, BuildError> {
+        RingLogger::new(self, true)
+    }
+
+    /// Checks the ranges and rounds.
+    pub(crate) fn layout(&self) -> Result<Layout, BuildError> {
+        let within = |setting, given, least, most| {
+            if (least..=most).contains(&given) {
+                Ok(given)
+            } else {
+                Err(BuildError::Capacity {
+                    setting,
+                    given,
+                    least,
+                    most,
+                })
+            }
+        };
+        let capacity = |setting, given| {
+            within(setting, given, Self::LEAST_CAPACITY, Self::MOST_CAPACITY)
+                .map(usize::next_power_of_two)
+        };
+        within("max_record_slots", self.max_record_slots, 1, MAX_SLOTS)?;
+        Ok(Layout {
+            lanes: within("lanes", self.lanes, 0, Self::MOST_LANES)?,
+            lane_capacity: capacity("lane_capacity", self.lane_capacity)?,
+            shared_capacity: capacity("shared_capacity", self.shared_capacity)?,
+        })
+    }
+
+    /// The most slots of a record, given the rings it has to fit in.
+    pub(crate) fn record_slots(&self, layout: &Layout) -> usize {
+        let smallest = if layout.lanes == 0 {
+            layout.shared_capacity
+        } else {
+            layout.lane_capacity.min(layout.shared_capacity)
+        };
+        self.max_record_slots.min(smallest / 4)
+    }
+}

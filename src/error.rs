@@ -1,0 +1,112 @@
+//! What can go wrong, one type per operation.
+
+use std::fmt;
+use std::io;
+
+pub use crate::sys::affinity::PinError;
+
+/// A logger could not be built.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A capacity or count is outside its range.
+    Capacity {
+        /// The builder's method.
+        setting: &'static str,
+        /// What it was given.
+        given: usize,
+        /// The least it takes.
+        least: usize,
+        /// The most it takes.
+        most: usize,
+    },
+    /// The kernel refused the memory.
+    Memory {
+        /// How much was asked for.
+        bytes: usize,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// The consumer thread could not be pinned to its core.
+    Pin(PinError),
+    /// The consumer thread could not be started.
+    Thread(io::Error),
+    /// The program has as many loggers alive as there can be at once.
+    TooManyLoggers {
+        /// How many there can be.
+        most: usize,
+    },
+    /// A logger has been installed before; a program has one installed logger.
+    AlreadyInstalled,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BuildError::Capacity {
+                setting,
+                given,
+                least,
+                most,
+            } => write!(
+                f,
+                "`{setting}` is {given}, and must be between {least} and {most}"
+            ),
+            BuildError::Memory { bytes, source } => {
+                write!(f, "cannot allocate {bytes} bytes for the ring: {source}")
+            }
+            BuildError::Pin(error) => write!(f, "cannot pin the consumer thread: {error}"),
+            BuildError::Thread(error) => write!(f, "cannot start the consumer thread: {error}"),
+            BuildError::TooManyLoggers { most } => write!(
+                f,
+                "{most} loggers are alive, and there cannot be more at once"
+            ),
+            BuildError::AlreadyInstalled => {
+                f.write_str("a logger has been installed before, and a program has only one")
+            }
+        }
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            BuildError::Memory { source, .. } => Some(source),
+            BuildError::Thread(error) => Some(error),
+            BuildError::Pin(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A flush did not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FlushError {
+    /// The deadline passed. The records stay in the ring and will be written.
+    TimedOut,
+    /// The logger was shut down first; its report tells what became of the records.
+    Closed,
+    /// A sink failed; what it could not take is kept and tried again.
+    Sink {
+        /// The sink's name.
+        name: String,
+        /// What it answered.
+        error: String,
+    },
+    /// The call came from inside a sink, which cannot wait for itself.
+    InsideSink,
+}
+
+impl fmt::Display for FlushError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FlushError::TimedOut => f.write_str("the deadline passed before all was written"),
+            FlushError::Closed => f.write_str("the logger has been shut down"),
+            FlushError::Sink { name, error } => write!(f, "sink `{name}` failed: {error}"),
+            FlushError::InsideSink => f.write_str("a sink cannot wait for its own flush"),
+        }
+    }
+}
+
+impl std::error::Error for FlushError {}

@@ -1,0 +1,247 @@
+//! Text from outside cannot forge a line, drive a terminal, or reorder what a reader sees.
+//!
+//! Whatever does not come from the program's source is untrusted: arguments, thread names, even
+//! the output of `Debug`. In it
+//!
+//! | is written as | what |
+//! |---|---|
+//! | `\n` `\r` `\t` | line feed, carriage return, tab |
+//! | `\x1b` | any other control character of ASCII, `DEL` included |
+//! | `\u{9b}` | the control characters U+0080 to U+009F, which terminals obey too |
+//! | `\u{2028}` | the line and the paragraph separator, U+2028 and U+2029 |
+//! | `\u{202e}` | what changes the direction of text: U+202A to U+202E, U+2066 to U+2069 |
+//! | `\xff` | a byte that is not part of valid UTF-8 |
+//!
+//! All else stays as it is. That includes the backslash: paths and patterns stay readable, and a
+//! reader who must know whether `\n` was two characters or one has the binary log. It also
+//! includes the marks U+200E, U+200F and U+061C, which have no effect beyond their neighbours and
+//! which text in Arabic and Hebrew needs.
+
+/// Whether the text is printable ASCII throughout, and so nothing is to be escaped. False also for
+/// harmless text beyond ASCII.
+#[inline(always)]
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        if text.len() <= 16 {
+            are_plain(u64::from_le_bytes(*first)) && are_plain(u64::from_le_bytes(*last))
+        } else {
+            is_plain_long(text)
+        }
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let both = [*first, *last];
+        are_plain(u64::from_le_bytes(
+            *both.as_flattened().first_chunk().unwrap_or(&[0; 8]),
+        ))
+    } else {
+        text.iter().all(|byte| (b' '..=b'~').contains(byte))
+    }
+}
+
+/// Eight bytes at once. Each subtraction leaves the top bit of a byte set if the byte is below a
+/// space, or `DEL`. It may also be set in a byte above such a one, which does no harm.
+#[inline(always)]
+fn are_plain(eight: u64) -> bool {
+    const EACH: u64 = u64::from_le_bytes([1; 8]);
+    let below_space = eight.wrapping_sub(EACH * b' ' as u64);
+    let is_delete = (eight ^ (EACH * 0x7f)).wrapping_sub(EACH);
+    (below_space | is_delete | eight) & (EACH * 0x80) == 0
+}
+
+/// The compiler makes vector code of this.
+#[inline(never)]
+fn is_plain_long(text: &[u8]) -> bool {
+    const LANES: usize = 16;
+    // A byte is plain if it is at most this far above a space; bytes below wrap around.
+    const FARTHEST: u8 = b'~' - b' ';
+    let mut farthest = [0_u8; LANES];
+    let mut see = |chunk: &[u8; LANES]| {
+        for (farthest, byte) in farthest.iter_mut().zip(chunk) {
+            *farthest = (*farthest).max(byte.wrapping_sub(b' '));
+        }
+    };
+    let mut rest = text;
+    while let Some((chunk, after)) = rest.split_first_chunk::<LANES>() {
+        see(chunk);
+        rest = after;
+    }
+    if let Some(last) = text.last_chunk::<LANES>() {
+        see(last);
+    }
+    farthest.iter().fold(0, |most, &lane| most.max(lane)) <= FARTHEST
+}
+
+/// Appends the text with everything escaped that has to be.
+#[cold]
+#[inline(never)]
+pub(super) fn put_escaped(out: &mut Vec<u8>, text: &[u8]) {
+    match std::str::from_utf8(text) {
+        Ok(text) => put_characters(out, text),
+        Err(_) => {
+            for chunk in text.utf8_chunks() {
+                put_characters(out, chunk.valid());
+                for &byte in chunk.invalid() {
+                    put_hex(out, byte);
+                }
+            }
+        }
+    }
+}
+
+fn put_characters(out: &mut Vec<u8>, text: &str) {
+    // Everything up to here is in `out`.
+    let mut done = 0;
+    let bytes = text.as_bytes();
+    for (at, &byte) in bytes.iter().enumerate() {
+        // The first bytes of all that is dangerous, and of much that is not.
+        if byte >= b' ' && byte != 0x7f && byte != 0xc2 && byte != 0xe2 {
+            continue;
+        }
+        let Some(character) = text[at..].chars().next() else {
+            break;
+        };
+        if !is_dangerous(character) {
+            continue;
+        }
+        out.extend_from_slice(&bytes[done..at]);
+        done = at + character.len_utf8();
+        match character {
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            '\0'..='\x7f' => put_hex(out, byte),
+            _ => out.extend(character.escape_unicode().map(|ascii| ascii as u8)),
+        }
+    }
+    out.extend_from_slice(&bytes[done..]);
+}
+
+fn is_dangerous(character: char) -> bool {
+    matches!(character,
+        '\0'..='\x1f'
+        | '\x7f'..='\u{9f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}')
+}
+
+fn put_hex(out: &mut Vec<u8>, byte: u8) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    out.extend_from_slice(&[
+        b'\\',
+        b'x',
+        HEX[usize::from(byte >> 4)],
+        HEX[usize::from(byte & 15)],
+    ]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::testing::{Random, cases};
+
+    fn escaped(text: impl AsRef<[u8]>) -> String {
+        let mut out = Vec::new();
+        put_escaped(&mut out, text.as_ref());
+        String::from_utf8(out).expect("escaped text is valid UTF-8")
+    }
+
+    #[test]
+    fn control_characters_become_visible() {
+        for (raw, expected) in [
+            ("a\nb", r"a\nb"),
+            ("\r\n", r"\r\n"),
+            ("a\tb", r"a\tb"),
+            ("\0\x01\x1f", r"\x00\x01\x1f"),
+            ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"),
+            ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
+            ("\x7f", r"\x7f"),
+            (
+                "\u{80}\u{9b}31m\u{9f}\u{a0}",
+                "\\u{80}\\u{9b}31m\\u{9f}\u{a0}",
+            ),
+            ("\u{2027}\u{2028}\u{2029}", "\u{2027}\\u{2028}\\u{2029}"),
+            ("\u{202a}\u{202e}\u{202f}", "\\u{202a}\\u{202e}\u{202f}"),
+            (
+                "\u{2065}\u{2066}\u{2069}\u{206a}",
+                "\u{2065}\\u{2066}\\u{2069}\u{206a}",
+            ),
+        ] {
+            assert_eq!(escaped(raw), expected);
+        }
+    }
+
+    #[test]
+    fn harmless_text_stays_as_it_is() {
+        for text in [
+            "",
+            "plain",
+            r"C:\new\table",
+            "Größe 10 µm, цена 5 €, 价格, 🦀, é",
+            "\u{200e}\u{200f}\u{61c}",
+        ] {
+            assert_eq!(escaped(text), text);
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_shown_in_hexadecimal() {
+        assert_eq!(escaped(b"a\xffb"), r"a\xffb");
+        assert_eq!(escaped(b"\xc2\n"), r"\xc2\n");
+        // A character that was cut off, a surrogate, and a slash in two bytes.
+        assert_eq!(escaped(b"\xe2\x82"), r"\xe2\x82");
+        assert_eq!(escaped(b"\xed\xa0\x80"), r"\xed\xa0\x80");
+        assert_eq!(escaped(b"\xc0\xaf"), r"\xc0\xaf");
+    }
+
+    #[test]
+    fn every_character_is_either_kept_or_escaped() {
+        let step = if cfg!(miri) { 1009 } else { 1 };
+        for code in (0..=u32::from(char::MAX)).step_by(step) {
+            let Some(character) = char::from_u32(code) else {
+                continue;
+            };
+            let text = escaped(character.to_string());
+            let dangerous = character.is_control()
+                || ('\u{2028}'..='\u{202e}').contains(&character)
+                || ('\u{2066}'..='\u{2069}').contains(&character);
+            assert_eq!(text != character.to_string(), dangerous, "{code:x}");
+            assert!(!dangerous || text.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+        }
+    }
+
+    #[test]
+    fn plain_means_printable_ascii_at_every_length_and_place() {
+        let most = if cfg!(miri) { 40 } else { 100 };
+        for length in 0..most {
+            let mut text = vec![b'~'; length];
+            assert!(is_plain(&text));
+            for at in 0..length {
+                for byte in (0..=0x20).chain(0x7e..=0x81).chain([0xc2, 0xe2, 0xff]) {
+                    text[at] = byte;
+                    let expected = byte == b' ' || byte == b'~';
+                    assert_eq!(is_plain(&text), expected, "{byte:x} at {at} of {length}");
+                }
+                text[at] = b' ';
+            }
+            assert!(is_plain(&text));
+        }
+    }
+
+    #[test]
+    fn random_bytes_never_leave_a_control_character_or_invalid_utf8() {
+        let mut random = Random::new(2);
+        for _ in 0..cases(50_000) {
+            let length = random.next() % 40;
+            let raw: Vec<u8> = (0..length)
+                .map(|_| match random.next() % 4 {
+                    0 => (random.next() % 0x20) as u8,
+                    1 => [0xc2, 0xe2, 0x80, 0x81, 0x9b, 0xa8, 0xae, 0xa9][random.below(8)],
+                    2 => random.next() as u8,
+                    _ => b'a',
+                })
+                .collect();
+            let text = escaped(&raw);
+            assert!(!text.contains(is_dangerous), "{raw:?}");
+            assert!(!is_plain(&raw) || text.as_bytes() == raw);
+        }
+    }
+}

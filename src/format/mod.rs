@@ -1,0 +1,50 @@
+//! Records to bytes.
+//!
+//! A [`Format`] is all that the consumer knows of how a record looks; [`TextFormat`] is the one
+//! that there is. Beside it stand the parts that any other would be made of: values by
+//! specification ([`spec`]), numbers ([`number`], [`float`]), times ([`time`]), and what makes untrusted text
+//! harmless ([`escape`]).
+//!
+//! Rendering never fails and never panics, whatever the bytes of a record are: what they do not
+//! hold is marked as missing in the line.
+
+mod escape;
+mod float;
+mod line;
+mod number;
+mod program;
+mod spec;
+#[cfg(test)]
+mod testing;
+mod text;
+mod time;
+
+pub(crate) use text::TextFormat;
+
+use crate::level::Level;
+
+/// Turns records into bytes, each a whole entry of the log by itself.
+pub(crate) trait Format {
+    /// Appends a record to `out`.
+    ///
+    /// `unix_nanos` is UTC, in nanoseconds since 1970. `thread` is the name of the thread that
+    /// wrote the record, as UTF-8 if it is well, and `payload` the statement's stored values.
+    fn record(
+        &mut self,
+        out: &mut Vec<u8>,
+        statement: u32,
+        unix_nanos: u64,
+        thread: &[u8],
+        payload: &[u8],
+    );
+
+    /// Appends an entry of the logger's own, such as that records were dropped here.
+    fn notice(
+        &mut self,
+        out: &mut Vec<u8>,
+        unix_nanos: u64,
+        level: Level,
+        thread: &[u8],
+        text: &str,
+    );
+}

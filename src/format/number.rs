@@ -1,0 +1,193 @@
+//! Integers without a specification, as `{}` writes them.
+//!
+//! They are converted eight digits at a time, without branches that depend on the digits.
+
+use super::line::Put;
+
+/// Eight digits of zero.
+pub(super) const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
+
+/// The three digits of every number below 1000, and then how many bits are to be shifted out to
+/// have none of the leading zeros.
+static THOUSAND: [[u8; 4]; 1000] = {
+    let mut table = [[0; 4]; 1000];
+    let mut number = 0;
+    while number < 1000 {
+        table[number] = [
+            b'0' + (number / 100) as u8,
+            b'0' + (number / 10 % 10) as u8,
+            b'0' + (number % 10) as u8,
+            match number {
+                0..10 => 16,
+                10..100 => 8,
+                _ => 0,
+            },
+        ];
+        number += 1;
+    }
+    table
+};
+
+/// The three digits of a number below 1000; the fourth byte is of no use to the caller.
+#[inline(always)]
+pub(super) fn three_digits(number: u64) -> [u8; 4] {
+    THOUSAND[number as usize]
+}
+
+/// The digits of a number below 10^8 as numbers, the first in the lowest byte.
+///
+/// All halves are split at once: eight digits into four and four, those into pairs, and those into
+/// digits, by multiplying with the reciprocals of 100 and 10 in lanes (Paul Khuong, "How to print
+/// integers really fast").
+#[inline(always)]
+fn eight(number: u32) -> u64 {
+    debug_assert!(number < 100_000_000);
+    let fours = u64::from(number / 10_000) | u64::from(number % 10_000) << 32;
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let pairs = hundreds | (fours - hundreds * 100) << 16;
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    tens | (pairs - tens * 10) << 8
+}
+
+/// A number below 10^8 as eight digits, with leading zeros.
+#[inline(always)]
+pub(super) fn eight_digits(number: u32) -> [u8; 8] {
+    (eight(number) | ZEROS).to_le_bytes()
+}
+
+/// Appends a number below 10^8.
+#[inline(always)]
+pub(super) fn put_up_to_eight(out: &mut impl Put, number: u32) {
+    let digits = eight(number);
+    // The last digit stays, even if it is a zero.
+    let leading_zeros = (digits | 1 << 56).trailing_zeros() / 8;
+    let text = (digits | ZEROS) >> (leading_zeros * 8);
+    out.put(&text.to_le_bytes(), 8 - leading_zeros as usize);
+}
+
+/// Appends an integer.
+#[inline(always)]
+pub(super) fn put_unsigned(out: &mut impl Put, number: u64) {
+    if number < 1000 {
+        let entry = u32::from_le_bytes(THOUSAND[number as usize]);
+        let shift = entry >> 24;
+        out.put(&(entry >> shift).to_le_bytes(), 3 - (shift / 8) as usize);
+    } else if number < 100_000_000 {
+        put_up_to_eight(out, number as u32);
+    } else {
+        let (digits, length) = long_digits(number);
+        out.put(&digits, length);
+    }
+}
+
+/// Appends an integer.
+#[inline(always)]
+pub(super) fn put_signed(out: &mut impl Put, number: i64) {
+    out.put(b"-", usize::from(number < 0));
+    put_unsigned(out, number.unsigned_abs());
+}
+
+/// The digits of a number from 10^8, and how many they are.
+#[inline(never)]
+fn long_digits(number: u64) -> ([u8; 24], usize) {
+    let (rest, low) = (number / 100_000_000, (number % 100_000_000) as u32);
+    let (high, middle) = ((rest / 100_000_000) as u32, (rest % 100_000_000) as u32);
+    let (digits, tail) = if high == 0 {
+        (eight(middle), [low, 0])
+    } else {
+        (eight(high), [middle, low])
+    };
+    let leading_zeros = digits.trailing_zeros() / 8;
+    let first = 8 - leading_zeros as usize;
+    let mut text = [0; 24];
+    text[..8].copy_from_slice(&((digits | ZEROS) >> (leading_zeros * 8)).to_le_bytes());
+    text[first..first + 8].copy_from_slice(&eight_digits(tail[0]));
+    if high == 0 {
+        return (text, first + 8);
+    }
+    text[first + 8..first + 16].copy_from_slice(&eight_digits(tail[1]));
+    (text, first + 16)
+}
+
+/// Appends an integer of any size.
+pub(super) fn put_unsigned_128(out: &mut impl Put, number: u128) {
+    const SIXTEEN: u128 = 10_000_000_000_000_000;
+    match u64::try_from(number) {
+        Ok(number) => put_unsigned(out, number),
+        Err(_) => {
+            put_unsigned_128(out, number / SIXTEEN);
+            let low = (number % SIXTEEN) as u64;
+            out.put(&eight_digits((low / 100_000_000) as u32), 8);
+            out.put(&eight_digits((low % 100_000_000) as u32), 8);
+        }
+    }
+}
+
+/// Appends an integer of any size.
+pub(super) fn put_signed_128(out: &mut impl Put, number: i128) {
+    out.put(b"-", usize::from(number < 0));
+    put_unsigned_128(out, number.unsigned_abs());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::testing::{Random, cases};
+
+    fn text(put: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        put(&mut out);
+        String::from_utf8(out).expect("numbers are ASCII")
+    }
+
+    #[test]
+    fn integers_of_every_length_are_as_the_standard_library_writes_them() {
+        let check = |number: u128| {
+            let wide = number as i128;
+            assert_eq!(
+                text(|out| put_unsigned_128(out, number)),
+                number.to_string()
+            );
+            assert_eq!(text(|out| put_signed_128(out, wide)), wide.to_string());
+            let (unsigned, signed) = (number as u64, number as i64);
+            assert_eq!(
+                text(|out| put_unsigned(out, unsigned)),
+                unsigned.to_string()
+            );
+            assert_eq!(text(|out| put_signed(out, signed)), signed.to_string());
+        };
+        for power in 0..39 {
+            let power = 10_u128.pow(power);
+            for number in [power - 1, power, power + 1, power * 2 + 1] {
+                check(number);
+                check(number.wrapping_neg());
+            }
+        }
+        for number in [0, u128::MAX, u128::MAX / 2, u128::MAX / 2 + 1] {
+            check(number);
+        }
+        let mut random = Random::new(5);
+        for _ in 0..cases(300_000) {
+            check(u128::from(random.any_size()));
+            check(u128::from(random.any_size()) << 64 | u128::from(random.next()));
+        }
+    }
+
+    #[test]
+    fn every_number_of_eight_digits_has_its_digits() {
+        let step = if cfg!(miri) {
+            9_999_991
+        } else if cfg!(debug_assertions) {
+            997
+        } else {
+            7
+        };
+        for number in (0..100_000_000).step_by(step).chain([99_999_999]) {
+            let digits = eight_digits(number);
+            let read = digits
+                .iter()
+                .fold(0, |read, digit| read * 10 + u32::from(digit - b'0'));
+            assert_eq!(read, number);
+        }
+    }
+}

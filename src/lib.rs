@@ -1,0 +1,36 @@
+#![doc = include_str!("../README.md")]
+
+mod callsite;
+mod clock;
+mod config;
+mod error;
+mod format;
+mod level;
+mod logger;
+mod macros;
+mod record;
+mod ring;
+mod shutdown;
+pub mod sink;
+mod stats;
+mod sys;
+mod worker;
+
+pub use clock::{Clock, Timestamp};
+pub use config::{Builder, Idle, Overflow};
+pub use error::{BuildError, FlushError, PinError};
+pub use level::{Level, LevelFilter, ParseLevelError};
+pub use logger::{Outcome, Producer, RingLogger};
+pub use shutdown::{ShutdownOutcome, ShutdownReport};
+pub use stats::{PerLevel, Stats};
+
+/// What the macros expand to. Not part of the public API: it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::callsite::{Callsite, Metadata};
+    pub use crate::logger::{Global, Log, Outcome, enabled, submit, submit_at};
+    pub use crate::record::{
+        Align, CaptureText, CaptureTyped, Count, Piece, Probe, Sign, Spec, Style, capture_text,
+    };
+    pub use ringlog_macros::rlog_impl;
+}

@@ -1,0 +1,255 @@
+//! What the front, the producers and the consumer share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_utils::CachePadded;
+
+use crate::callsite::{PLACES, Place};
+use crate::clock::Stamper;
+use crate::config::{Builder, Overflow};
+use crate::error::{BuildError, FlushError};
+use crate::level::Level;
+use crate::record::payload_of;
+use crate::ring::Ring;
+use crate::ring::slab::Slab;
+use crate::shutdown::{Control, ShutdownOutcome, ShutdownReport};
+use crate::stats::{PerLevel, Stats};
+use crate::sys;
+use crate::worker::{self, Common, Counters, Threads, Worker};
+
+/// What the producers' threads see of a logger.
+pub struct Core {
+    pub(super) hot: CachePadded<Hot>,
+    /// The core's own handle, for threads that bind to it.
+    pub(super) me: Weak<Core>,
+    pub(super) ring: Arc<Ring>,
+    pub(super) common: Arc<Common>,
+    pub(super) overflow: Overflow,
+    pub(super) place: Place,
+    /// Held by whoever drains: the consumer thread for life, or the one that polls or shuts down.
+    worker: Mutex<Worker>,
+}
+
+/// What every record needs. Never changes, so every core keeps its own copy of the line.
+#[derive(Debug)]
+pub(super) struct Hot {
+    /// Never used twice in a process.
+    pub(super) id: u64,
+    pub(super) stamper: Stamper,
+    /// The logger's bit in every call site.
+    pub(super) mask: u32,
+    /// The most bytes of payload in one record.
+    pub(super) most_payload: u32,
+}
+
+impl Core {
+    /// Everything but the consumer thread; and what the kernel refused.
+    pub(super) fn new(
+        builder: Builder,
+        install: bool,
+    ) -> Result<(Arc<Core>, Vec<String>), BuildError> {
+        let layout = builder.layout()?;
+        let most_payload = payload_of(builder.record_slots(&layout));
+        let place = if install {
+            Place::claim_global(builder.level).ok_or(BuildError::AlreadyInstalled)?
+        } else {
+            Place::claim(builder.level).ok_or(BuildError::TooManyLoggers { most: PLACES - 1 })?
+        };
+        let bytes = layout
+            .slots()
+            .checked_mul(64)
+            .ok_or_else(|| BuildError::Memory {
+                bytes: usize::MAX,
+                source: std::io::ErrorKind::OutOfMemory.into(),
+            })?;
+        let options = sys::mapping::Options {
+            prefault: builder.prefault,
+            lock: builder.lock,
+            huge_pages: builder.huge_pages,
+        };
+        let (mapping, mut warnings) = sys::mapping::Mapping::new(bytes, options)
+            .map_err(|source| BuildError::Memory { bytes, source })?;
+        let ring = Arc::new(Ring::new(Slab::new(mapping), layout));
+        let consumer = Ring::consumer(&ring).expect("a new ring has no consumer");
+
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let common = Arc::new(Common {
+            id,
+            counters: Counters::default(),
+            control: Control::new(),
+            threads: Threads::new(layout.lanes),
+            sink_names: builder.sinks.iter().map(|s| s.name().to_owned()).collect(),
+            rejected: Default::default(),
+        });
+        let (mut worker, stamper, warning) = Worker::new(
+            consumer,
+            common.clone(),
+            builder.clock,
+            builder.idle,
+            builder.sinks,
+        );
+        warnings.extend(warning);
+        for warning in &warnings {
+            worker.notice(Level::Warn, warning);
+        }
+        let core = Arc::new_cyclic(|me| Core {
+            me: me.clone(),
+            hot: CachePadded::new(Hot {
+                id,
+                stamper,
+                mask: place.mask(),
+                most_payload: most_payload as u32,
+            }),
+            ring,
+            common,
+            overflow: builder.overflow,
+            place,
+            worker: Mutex::new(worker),
+        });
+        Ok((core, warnings))
+    }
+
+    /// Whether the caller runs inside this logger's consumer.
+    pub(super) fn is_inside(&self) -> bool {
+        worker::is_inside(self.hot.id)
+    }
+
+    pub(super) fn spawn_consumer(
+        self: &Arc<Self>,
+        pin: Option<usize>,
+    ) -> Result<JoinHandle<()>, BuildError> {
+        let (started, has_started) = mpsc::sync_channel(1);
+        let core = self.clone();
+        let consumer = thread::Builder::new()
+            .name("ringlog".into())
+            .spawn(move || {
+                let pinned = pin.map_or(Ok(()), sys::affinity::pin_current_thread);
+                let ready = pinned.is_ok();
+                // The lock is taken before the builder goes on, so that nobody else drains.
+                let mut worker = core.worker.lock().unwrap_or_else(PoisonError::into_inner);
+                let _ = started.send(pinned);
+                if ready {
+                    worker.run();
+                }
+            })
+            .map_err(BuildError::Thread)?;
+        match has_started.recv() {
+            Ok(Ok(())) => {
+                self.common.control.set_consumer(consumer.thread().clone());
+                Ok(consumer)
+            }
+            Ok(Err(error)) => Err(BuildError::Pin(error)),
+            Err(_) => Err(BuildError::Thread(std::io::Error::other(
+                "the consumer thread ended at once",
+            ))),
+        }
+    }
+
+    /// The worker, if nobody has it. A consumer that died left it whole: it unwinds only between
+    /// its own steps.
+    pub(super) fn try_drain(&self) -> Option<MutexGuard<'_, Worker>> {
+        match self.worker.try_lock() {
+            Ok(worker) => Some(worker),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// How often a thread that waits for a drain looks whether it has to do it itself.
+    const TAKE_OVER: Duration = Duration::from_millis(5);
+
+    pub(super) fn flush(&self, deadline: Duration) -> Result<(), FlushError> {
+        if self.is_inside() {
+            return Err(FlushError::InsideSink);
+        }
+        let started = Instant::now();
+        let control = &self.common.control;
+        let ticket = control.ask_for_flush();
+        control.wake_consumer();
+        loop {
+            let mut pause = Self::TAKE_OVER;
+            if let Some(mut worker) = self.try_drain() {
+                if !self.ring.gate().is_open() {
+                    return Err(FlushError::Closed);
+                }
+                worker.poll(usize::MAX);
+                pause = Duration::ZERO;
+            }
+            let left = deadline.saturating_sub(started.elapsed());
+            if let Some(answer) = control.wait_for_flush(ticket, left.min(pause)) {
+                return answer;
+            }
+            if left.is_zero() {
+                return Err(FlushError::TimedOut);
+            }
+        }
+    }
+
+    pub(super) fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        let control = &self.common.control;
+        let now = Instant::now();
+        let far_away = now + Duration::from_secs(365 * 24 * 60 * 60);
+        control.set_deadline(now.checked_add(deadline).unwrap_or(far_away));
+        control.note_closing();
+        if self.ring.gate().close() {
+            self.ring.seal();
+        }
+        control.wake_consumer();
+        if self.is_inside() {
+            return self.common.report_of(&self.ring, ShutdownOutcome::TimedOut);
+        }
+        loop {
+            if let Some(report) = control.wait_for_report(Duration::ZERO) {
+                return report;
+            }
+            if let Some(mut worker) = self.try_drain() {
+                if self.ring.gate().is_closing() {
+                    worker.finish();
+                }
+            }
+            let left = control.time_left();
+            if left.is_zero() && self.ring.gate().give_up() {
+                self.common.report(&self.ring, ShutdownOutcome::TimedOut);
+            }
+            // Nobody else can give up after the deadline; who was faster publishes at once.
+            let pause = if left.is_zero() {
+                Self::TAKE_OVER
+            } else {
+                left.min(Self::TAKE_OVER)
+            };
+            if let Some(report) = control.wait_for_report(pause) {
+                return report;
+            }
+        }
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        let common = &self.common;
+        let counters = &common.counters;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (written, failed_sink, abandoned) = match common.control.wait_for_report(Duration::ZERO)
+        {
+            Some(report) => (report.written, report.failed, report.abandoned),
+            None => (read(&counters.written), read(&counters.failed), 0),
+        };
+        // After the others: a record that is written meanwhile is then counted as in the ring.
+        let accepted = self.ring.accepted();
+        Stats {
+            written,
+            dropped: PerLevel::new(self.ring.dropped().by_level),
+            rejected: common.rejected(),
+            failed_sink,
+            abandoned,
+            in_ring: accepted.saturating_sub(written + failed_sink + abandoned),
+            cut: read(&counters.cut),
+            late: read(&counters.late),
+            sink_errors: read(&counters.sink_errors),
+            bytes: read(&counters.bytes),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Which thread writes to which lane.
+//!
+//! A thread's first record for a logger takes a lane, if one is free; the end of the thread lets go
+//! of it. In between, finding it is a comparison with what the thread used last.
+
+use std::cell::{Cell, RefCell};
+use std::ptr;
+use std::sync::Weak;
+
+use super::core::Core;
+use crate::ring::LaneId;
+use crate::ring::lane::Lane;
+use crate::sys;
+
+/// What the calling thread used last. No destructor, so that reading it is one instruction, and
+/// possible when the thread's other storage is gone.
+#[derive(Clone, Copy)]
+struct Current {
+    /// A logger's number; 0 is none's.
+    logger: u64,
+    /// The thread's lane in that logger; null if it has none.
+    lane: *const Lane,
+}
+
+thread_local! {
+    static CURRENT: Cell<Current> = const {
+        Cell::new(Current { logger: 0, lane: ptr::null() })
+    };
+
+    /// The thread's number, once it was asked for; 0 before. No destructor, as above.
+    static THREAD: Cell<u64> = const { Cell::new(0) };
+
+    static BINDINGS: RefCell<Bindings> = const { RefCell::new(Bindings { lanes: Vec::new() }) };
+}
+
+/// The calling thread's number. Enters the kernel once per thread.
+#[inline]
+pub(super) fn thread_number() -> u64 {
+    let number = THREAD.get();
+    if number != 0 {
+        return number;
+    }
+    let number = sys::thread::id();
+    THREAD.set(number);
+    number
+}
+
+/// The lanes that the thread owns, one per logger at most; let go of when the thread ends.
+struct Bindings {
+    lanes: Vec<Binding>,
+}
+
+struct Binding {
+    logger: u64,
+    /// Weak, so that a logger's memory does not wait for the end of the threads that used it.
+    core: Weak<Core>,
+    lane: Option<LaneId>,
+}
+
+impl Drop for Binding {
+    fn drop(&mut self) {
+        if let (Some(core), Some(lane)) = (self.core.upgrade(), self.lane.take()) {
+            core.ring.let_go(lane);
+        }
+    }
+}
+
+impl Drop for Bindings {
+    fn drop(&mut self) {
+        CURRENT.set(Current {
+            logger: 0,
+            lane: ptr::null(),
+        });
+    }
+}
+
+impl Core {
+    pub(super) fn acquire_lane(&self) -> Option<LaneId> {
+        let lane = self.ring.acquire_lane()?;
+        self.common.threads.enter_lane(lane.index());
+        Some(lane)
+    }
+
+    /// The calling thread's lane, or null.
+    #[inline(always)]
+    pub(super) fn current_lane(&self) -> *const Lane {
+        let current = CURRENT.get();
+        if current.logger == self.hot.id {
+            current.lane
+        } else {
+            self.bind()
+        }
+    }
+
+    /// Finds the calling thread's lane, or takes one.
+    #[cold]
+    #[inline(never)]
+    fn bind(&self) -> *const Lane {
+        let lane = BINDINGS
+            .try_with(|bindings| {
+                // A signal handler that interrupted this very function uses the shared ring.
+                let mut bindings = bindings.try_borrow_mut().ok()?;
+                let id = self.hot.id;
+                if !bindings.lanes.iter().any(|known| known.logger == id) {
+                    bindings.lanes.retain(|known| known.core.strong_count() > 0);
+                    let lane = self.acquire_lane();
+                    if lane.is_none() {
+                        self.common.threads.enter();
+                    }
+                    bindings.lanes.push(Binding {
+                        logger: id,
+                        core: self.me.clone(),
+                        lane,
+                    });
+                }
+                let known = bindings.lanes.iter().find(|known| known.logger == id)?;
+                let lane = known.lane.as_ref()?;
+                Some(ptr::from_ref(self.ring.lane(lane)))
+            })
+            .ok()
+            .flatten()
+            .unwrap_or(ptr::null());
+        CURRENT.set(Current {
+            logger: self.hot.id,
+            lane,
+        });
+        lane
+    }
+}

@@ -1,0 +1,333 @@
+//! From the macro to the ring.
+
+use std::ptr;
+use std::sync::atomic::Ordering;
+
+use super::core::Core;
+use super::lanes::thread_number;
+use super::wait::Wait;
+use super::{INSTALLED, RingLogger};
+use crate::callsite::{Callsite, GLOBAL_PLACE};
+use crate::clock::Timestamp;
+use crate::level::Level;
+use crate::record::{
+    FIRST_PAYLOAD, Header, Payload, Scratch, Values, flags, slots_of, write_record, write_values,
+};
+use crate::ring::lane::Lane;
+use crate::ring::slab::Span;
+use crate::ring::{Drops, Refused};
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It is in the ring, and will be written unless a report says otherwise.
+    Accepted,
+    /// Its level is off, or no logger is installed. The arguments were not evaluated.
+    Filtered,
+    /// There was no room for it. It was counted, and the log will say that it is missing.
+    Full,
+    /// The logger is closing or closed. It was counted.
+    Closed,
+}
+
+/// Something that `rlog!` can log to. What the macro expands to; not to be implemented.
+pub trait Log {
+    /// The logger's bit in every call site.
+    fn mask(&self) -> u32;
+
+    /// How the caller's records get into the logger; `None` if there is none.
+    fn path(&self) -> Option<Path<'_>>;
+}
+
+/// A logger, and the lane in it that belongs to the caller, null if it has none.
+///
+/// Only made here, so that the lane can be trusted.
+#[derive(Clone, Copy)]
+pub struct Path<'a> {
+    core: &'a Core,
+    lane: *const Lane,
+}
+
+impl<'a> Path<'a> {
+    #[inline(always)]
+    fn new(core: &'a Core, lane: *const Lane) -> Self {
+        Path { core, lane }
+    }
+}
+
+impl Log for RingLogger {
+    #[inline(always)]
+    fn mask(&self) -> u32 {
+        self.core.hot.mask
+    }
+
+    #[inline(always)]
+    fn path(&self) -> Option<Path<'_>> {
+        Some(Path::new(&self.core, self.core.current_lane()))
+    }
+}
+
+impl Log for super::Producer {
+    #[inline(always)]
+    fn mask(&self) -> u32 {
+        self.core.hot.mask
+    }
+
+    #[inline(always)]
+    fn path(&self) -> Option<Path<'_>> {
+        Some(Path::new(&self.core, self.pointer))
+    }
+}
+
+/// The installed logger.
+#[derive(Debug)]
+pub struct Global;
+
+impl Log for Global {
+    #[inline(always)]
+    fn mask(&self) -> u32 {
+        1 << GLOBAL_PLACE
+    }
+
+    #[inline(always)]
+    fn path(&self) -> Option<Path<'_>> {
+        // Acquire: pairs with the Release in `RingLogger::new`.
+        let core = INSTALLED.load(Ordering::Acquire);
+        // SAFETY: it points to a core that is never freed, or is null.
+        let core = unsafe { core.as_ref() }?;
+        Some(Path::new(core, core.current_lane()))
+    }
+}
+
+impl<L: Log> Log for &L {
+    #[inline(always)]
+    fn mask(&self) -> u32 {
+        (**self).mask()
+    }
+
+    #[inline(always)]
+    fn path(&self) -> Option<Path<'_>> {
+        (**self).path()
+    }
+}
+
+/// Whether the logger wants the statement.
+#[inline(always)]
+pub fn enabled(logger: &impl Log, site: &'static Callsite) -> bool {
+    site.enabled(logger.mask())
+}
+
+/// Logs a record, stamped with the logger's clock.
+#[inline(always)]
+pub fn submit<V: Values>(logger: &impl Log, site: &'static Callsite, values: V) -> Outcome {
+    let Some(Path { core, lane }) = logger.path() else {
+        return Outcome::Filtered;
+    };
+    core.submit(lane, site, core.hot.stamper.now(), 0, values)
+}
+
+/// Logs a record with a time that the caller names.
+#[inline(always)]
+pub fn submit_at<V: Values>(
+    logger: &impl Log,
+    site: &'static Callsite,
+    at: impl Into<Timestamp>,
+    values: V,
+) -> Outcome {
+    let stamp = at.into().as_unix_nanos();
+    let Some(Path { core, lane }) = logger.path() else {
+        return Outcome::Filtered;
+    };
+    core.submit(lane, site, stamp, flags::AT, values)
+}
+
+impl Core {
+    /// The hot path: one slot, on a lane. Everything else is out of line.
+    #[inline(always)]
+    fn submit<V: Values>(
+        &self,
+        lane: *const Lane,
+        site: &'static Callsite,
+        stamp: u64,
+        flags: u8,
+        values: V,
+    ) -> Outcome {
+        let level = site.metadata().level;
+        let header = Header {
+            stamp,
+            statement: site.id(V::TYPES),
+            flags,
+        };
+        if V::FORMATTED || V::FIXED > FIRST_PAYLOAD {
+            return self.submit_buffered(lane, level, header, values);
+        }
+        let payload = V::FIXED + values.variable(&Scratch::EMPTY, usize::MAX);
+        if V::TEXTS > 0 && payload > FIRST_PAYLOAD {
+            return self.submit_buffered(lane, level, header, values);
+        }
+        // SAFETY: a path has the caller's own lane, of this ring, or null.
+        let Some(lane) = (unsafe { lane.as_ref() }) else {
+            return self.submit_shared(level, header, values, payload);
+        };
+        let fill = |span: &mut Span<'_>| {
+            // SAFETY: `payload` was measured, and is not too long.
+            unsafe { write_values(span, header, None, &values, payload) }
+        };
+        // SAFETY: the caller's own lane, of this ring; copying measured values does not unwind.
+        match unsafe { self.ring.write(lane, 1, level.index(), fill) } {
+            Ok(()) => Outcome::Accepted,
+            Err(_) => self.submit_buffered(lane, level, header, values),
+        }
+    }
+
+    /// The path of a thread without a lane: one slot, in the shared ring.
+    #[inline(never)]
+    fn submit_shared<V: Values>(
+        &self,
+        level: Level,
+        header: Header,
+        values: V,
+        payload: usize,
+    ) -> Outcome {
+        if payload + size_of::<u64>() <= FIRST_PAYLOAD {
+            let thread = Some(thread_number());
+            let header = Header {
+                flags: header.flags | flags::THREAD,
+                ..header
+            };
+            let fill = |span: &mut Span<'_>| {
+                // SAFETY: `payload` was measured, and is not too long.
+                unsafe { write_values(span, header, thread, &values, payload) }
+            };
+            // SAFETY: copying measured values does not unwind.
+            let written = unsafe { self.ring.write_shared(1, level.index(), fill) };
+            if written.is_ok() {
+                return Outcome::Accepted;
+            }
+        }
+        self.submit_buffered(ptr::null(), level, header, values)
+    }
+
+    /// Any record, any way: formats what is to be formatted, then copies bytes.
+    #[cold]
+    #[inline(never)]
+    fn submit_buffered<V: Values>(
+        &self,
+        lane: *const Lane,
+        level: Level,
+        header: Header,
+        mut values: V,
+    ) -> Outcome {
+        let mut scratch = Scratch::new();
+        values.prepare(&mut scratch);
+        let most = self.hot.most_payload as usize;
+        // In the shared ring, the thread's number takes part of the record.
+        let prefix = if lane.is_null() { size_of::<u64>() } else { 0 };
+        let payload = Payload::new(&values, &scratch, most - prefix);
+        self.submit_bytes(lane, level, header, &payload)
+    }
+
+    /// Writes an encoded record to the lane or the shared ring, and does what the overflow policy
+    /// says when there is no room.
+    fn submit_bytes(
+        &self,
+        lane: *const Lane,
+        level: Level,
+        mut header: Header,
+        payload: &Payload,
+    ) -> Outcome {
+        if payload.cut {
+            header.flags |= flags::CUT;
+        }
+        // SAFETY: a path has the caller's own lane, of this ring, or null.
+        let mut route = match unsafe { lane.as_ref() } {
+            Some(lane) => Route::Lane(lane),
+            None => Route::Shared,
+        };
+        let mut wait = Wait::new(self);
+        loop {
+            match self.write(&route, level, header, payload.bytes()) {
+                Ok(()) => return Outcome::Accepted,
+                Err(Refused::Gap) => {
+                    // Whether it got in or not, the next look will tell.
+                    let _ = self.write_gap(&route);
+                }
+                Err(Refused::Interrupting) => {
+                    route = Route::Shared;
+                    wait.forbid();
+                }
+                Err(Refused::Closed) => {
+                    self.common.rejected[level.index()].fetch_add(1, Ordering::Relaxed);
+                    return Outcome::Closed;
+                }
+                Err(Refused::Full) => {
+                    if !wait.once_more() {
+                        match route {
+                            // SAFETY: the caller's own lane.
+                            Route::Lane(lane) => unsafe {
+                                self.ring.count_drop(lane, level.index());
+                            },
+                            Route::Shared => self.ring.count_shared_drop(level.index()),
+                        }
+                        return Outcome::Full;
+                    }
+                }
+            }
+        }
+    }
+
+    fn write(
+        &self,
+        route: &Route<'_>,
+        level: Level,
+        mut header: Header,
+        payload: &[u8],
+    ) -> Result<(), Refused> {
+        match route {
+            Route::Lane(lane) => {
+                let slots = slots_of(payload.len()) as u64;
+                let fill = |span: &mut Span<'_>| write_record(span, header, 0, payload);
+                // SAFETY: the caller's own lane, of this ring; copying bytes does not unwind.
+                unsafe { self.ring.write(lane, slots, level.index(), fill) }
+            }
+            Route::Shared => {
+                header.flags |= flags::THREAD;
+                let thread = thread_number();
+                let slots = slots_of(payload.len() + size_of::<u64>()) as u64;
+                let fill = |span: &mut Span<'_>| write_record(span, header, thread, payload);
+                // SAFETY: copying bytes does not unwind.
+                unsafe { self.ring.write_shared(slots, level.index(), fill) }
+            }
+        }
+    }
+
+    /// Writes a record that tells of drops, stamped now.
+    #[cold]
+    fn write_gap(&self, route: &Route<'_>) -> Result<(), Refused> {
+        let header = Header {
+            stamp: self.hot.stamper.now(),
+            statement: 0,
+            flags: flags::GAP,
+        };
+        let fill = |span: &mut Span<'_>, drops: &Drops| {
+            let mut payload = [0; FIRST_PAYLOAD];
+            for (place, count) in payload.chunks_exact_mut(8).zip(drops.by_level) {
+                place.copy_from_slice(&count.to_le_bytes());
+            }
+            write_record(span, header, 0, &payload);
+        };
+        match route {
+            // SAFETY: the caller's own lane, of this ring; copying bytes does not unwind.
+            Route::Lane(lane) => unsafe { self.ring.write_gap(lane, fill) },
+            // SAFETY: copying bytes does not unwind.
+            Route::Shared => unsafe { self.ring.write_shared_gap(fill) },
+        }
+    }
+}
+
+/// Where a record goes.
+enum Route<'a> {
+    Lane(&'a Lane),
+    Shared,
+}

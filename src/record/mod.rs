@@ -1,0 +1,26 @@
+//! What a slot holds: how arguments become typed bytes, and how those are read again.
+//!
+//! A record is a header of two words and a payload. The payload is the stored values one after the
+//! other, packed, without tags: their types stand in the call site, once, not in every record.
+//!
+//! ```text
+//! word 0    timestamp
+//! word 1    statement id (32 bits) | payload length (16) | slots (8) | flags (8)
+//! word 2..  payload: 40 bytes in the first slot, 56 in each that follows
+//! ```
+
+mod decode;
+mod encode;
+mod spec;
+mod types;
+
+pub use decode::{Chars, Decoder, Value};
+pub use encode::{CaptureText, CaptureTyped, Probe, Scratch, Values, capture_text};
+pub use spec::{Align, Count, Piece, Sign, Spec, Style};
+pub use types::{Type, TypeList};
+
+pub(crate) use decode::as_bytes;
+pub(crate) use encode::{
+    FIRST_PAYLOAD, Header, MAX_SLOTS, Payload, flags, payload_of, slots_of, write_record,
+    write_values,
+};

@@ -1,0 +1,171 @@
+//! The reading end of the ring.
+//!
+//! Reading and returning are two steps: a record's space is returned only once its text has been
+//! handed on, so that it is in the log or in the ring at every moment. Positions are kept here,
+//! not in the lanes, so that reading touches no line of a producer's but the slots.
+
+use super::slab::Track;
+use super::slot::{Body, span_of};
+use super::sync::{Arc, Ordering};
+use super::{Drops, Ring};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    ring: Arc<Ring>,
+    /// One per lane, then one for the shared ring.
+    cursors: Vec<Cursor>,
+    /// The lanes that may hold records, and the shared ring: indices into `cursors`.
+    active: Vec<usize>,
+    /// The bits that `active` was made from.
+    active_bits: Vec<u64>,
+}
+
+#[derive(Debug)]
+struct Cursor {
+    track: Track,
+    /// The ticket to read next.
+    next: u64,
+    /// Every ticket below this has been returned.
+    returned: u64,
+}
+
+impl Consumer {
+    pub(super) fn new(ring: Arc<Ring>) -> Self {
+        let tracks = ring.lanes.iter().map(super::Lane::track);
+        let cursors = tracks
+            .chain([ring.shared.track()])
+            .map(|track| Cursor {
+                track,
+                next: 0,
+                returned: 0,
+            })
+            .collect::<Vec<_>>();
+        let mut consumer = Consumer {
+            active: Vec::with_capacity(cursors.len()),
+            active_bits: vec![0; ring.active.len()],
+            ring,
+            cursors,
+        };
+        consumer.rebuild_active();
+        consumer
+    }
+
+    pub(crate) fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// The index of the shared ring among the sources; the lanes come before it.
+    pub(crate) fn shared(&self) -> usize {
+        self.cursors.len() - 1
+    }
+
+    /// Looks which sources may hold records.
+    pub(crate) fn refresh_active(&mut self) {
+        let mut changed = false;
+        for (known, bits) in self.active_bits.iter_mut().zip(&self.ring.active) {
+            // Acquire: pairs with the Release in `acquire_lane`.
+            let bits = bits.load(Ordering::Acquire);
+            changed |= *known != bits;
+            *known = bits;
+        }
+        if changed {
+            self.rebuild_active();
+        }
+    }
+
+    fn rebuild_active(&mut self) {
+        self.active.clear();
+        let bits = &self.active_bits;
+        self.active
+            .extend((0..self.cursors.len() - 1).filter(|i| bits[i / 64] >> (i % 64) & 1 == 1));
+        self.active.push(self.cursors.len() - 1);
+    }
+
+    /// The sources found by [`refresh_active`](Self::refresh_active), the shared ring last.
+    pub(crate) fn active(&self) -> &[usize] {
+        &self.active
+    }
+
+    /// Copies the next record of a source to the end of `out`, if it has been published and
+    /// `wanted` says yes to its first body. Answers how many slots it took; 0 if none.
+    #[inline(always)]
+    pub(crate) fn take(
+        &mut self,
+        source: usize,
+        out: &mut Vec<Body>,
+        wanted: impl FnOnce(&Body) -> bool,
+    ) -> u64 {
+        let cursor = &mut self.cursors[source];
+        // SAFETY: the ring owns the slab, and `self` owns a share of the ring.
+        let first = unsafe { cursor.track.slot(cursor.next) };
+        if !first.holds(cursor.next) {
+            return 0;
+        }
+        // SAFETY: published, and not returned.
+        let body = unsafe { first.copy() };
+        if !wanted(&body) {
+            return 0;
+        }
+        out.push(body);
+        let span = span_of(&body).min(cursor.track.capacity());
+        for index in 1..span {
+            // SAFETY: published with the record's first slot, and not returned.
+            out.push(unsafe { cursor.track.slot(cursor.next + index).copy() });
+        }
+        cursor.next += span;
+        span
+    }
+
+    /// The ticket to be read next.
+    pub(crate) fn position(&self, source: usize) -> u64 {
+        self.cursors[source].next
+    }
+
+    /// Where every source ends now, as far as this thread knows.
+    pub(crate) fn ends(&self) -> Vec<u64> {
+        let lanes = self.ring.lanes.iter().map(super::Lane::position);
+        lanes.chain([self.ring.shared.position()]).collect()
+    }
+
+    /// How many slots a source has.
+    pub(crate) fn capacity(&self, source: usize) -> usize {
+        self.cursors[source].track.capacity() as usize
+    }
+
+    /// Returns the space of everything that was read from a source.
+    pub(crate) fn give_back(&mut self, source: usize) {
+        let cursor = &mut self.cursors[source];
+        if cursor.returned == cursor.next {
+            return;
+        }
+        cursor.returned = cursor.next;
+        match self.ring.lanes.get(source) {
+            Some(lane) => lane.give_back(cursor.next),
+            None => self.ring.shared.give_back(cursor.next),
+        }
+    }
+
+    /// Frees the lane if its owner has let go and all of it has been read and returned. Answers
+    /// the drops that no gap record told of.
+    pub(crate) fn reap(&mut self, source: usize) -> Option<Drops> {
+        let lane = self.ring.lanes.get(source)?;
+        let cursor = &self.cursors[source];
+        if !lane.is_draining() || lane.position() != cursor.returned {
+            return None;
+        }
+        let untold = lane.untold_drops();
+        // Before the lane is free: the bit belongs to the next owner from then on.
+        self.ring.active[source / 64].fetch_and(!(1 << (source % 64)), Ordering::AcqRel);
+        lane.free();
+        Some(untold)
+    }
+
+    /// The drops of a source that no gap record told of. To be asked when nobody writes any more.
+    pub(crate) fn untold_drops(&self, source: usize) -> Drops {
+        match self.ring.lanes.get(source) {
+            Some(lane) => lane.untold_drops(),
+            None => self.ring.shared.take_untold(),
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! A lane: a ring of one thread's own, claimed with plain stores.
+//!
+//! ```text
+//! Free -> Owned -> Draining -> Free
+//! ```
+//!
+//! A thread takes a free lane, writes to it alone, and lets go of it when it ends; the consumer
+//! reads what is left and frees it. Positions go on across owners, so stamps never repeat.
+//!
+//! Everything the owner writes lies on lines of its own, which nobody else reads while the gate is
+//! open, except to answer questions that are rarely asked. Everything the consumer writes lies on
+//! another line, which the owner reads only when the lane seems full.
+
+use crossbeam_utils::CachePadded;
+
+use super::gate::Gate;
+use super::slab::{Span, Track};
+use super::sync::{
+    AtomicBool, AtomicU32, AtomicU64, Ordering, light_barrier, prefetch_for_write,
+    producers_must_fence,
+};
+use super::{Drops, LEVELS, Refused, reserve_of};
+
+const FREE: u32 = 0;
+const OWNED: u32 = 1;
+const DRAINING: u32 = 2;
+
+/// How far ahead of a claim the owner asks for the lines it will write. Line ownership takes
+/// longer to arrive than a record takes to write, and a burst would otherwise wait for it.
+const PREFETCH_AHEAD: u64 = 16;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Lane {
+    owner: CachePadded<Owner>,
+    drops: CachePadded<OwnerDrops>,
+    /// Every ticket below this has been returned. Written by the consumer.
+    head: CachePadded<AtomicU64>,
+    /// Free, Owned or Draining.
+    state: CachePadded<AtomicU32>,
+}
+
+/// The words of the hot path. Written by the owner only; atomic because the drain and the
+/// statistics look at them.
+#[derive(Debug)]
+struct Owner {
+    /// A write is under way: this thread's own code, or the code that a signal handler interrupted.
+    busy: AtomicBool,
+    /// Whether the light barrier must be a real fence. Never changes.
+    must_fence: bool,
+    /// The next ticket.
+    position: AtomicU64,
+    /// A claim may reach up to this ticket without asking. At most `head + capacity`; 0 while drops
+    /// are untold, so that the next claim takes the slow path and tells them.
+    limit: AtomicU64,
+    /// How many slots below the limit are kept for warnings and errors. Never changes.
+    reserve: u64,
+    /// The lane's slots. Never changes.
+    track: Track,
+    /// Slots that are not the first of an accepted record: continuations and gap records. With it
+    /// the number of records follows from the position, at no cost to a record of one slot.
+    extra: AtomicU64,
+}
+
+/// What the owner could not write, by level. Written by the owner only, while `busy`.
+#[derive(Debug)]
+struct OwnerDrops {
+    /// All drops ever.
+    counted: [AtomicU64; LEVELS],
+    /// Those that a gap record has told of.
+    told: [AtomicU64; LEVELS],
+}
+
+impl Lane {
+    pub(super) fn new(track: Track) -> Self {
+        Lane {
+            owner: CachePadded::new(Owner {
+                busy: AtomicBool::new(false),
+                must_fence: producers_must_fence(),
+                position: AtomicU64::new(0),
+                limit: AtomicU64::new(track.capacity()),
+                reserve: reserve_of(track.capacity()),
+                track,
+                extra: AtomicU64::new(0),
+            }),
+            drops: CachePadded::new(OwnerDrops {
+                counted: Default::default(),
+                told: Default::default(),
+            }),
+            head: CachePadded::new(AtomicU64::new(0)),
+            state: CachePadded::new(AtomicU32::new(FREE)),
+        }
+    }
+
+    pub(super) fn track(&self) -> Track {
+        self.owner.track
+    }
+
+    // The owner's side.
+
+    /// Free to Owned. On failure the lane has an owner, or is still being drained.
+    pub(super) fn acquire(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == FREE
+            && self
+                .state
+                // Acquire: pairs with the Release in `free`, so that the new owner goes on where
+                // the one before stopped.
+                .compare_exchange(FREE, OWNED, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Owned to Draining.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns the lane, and does not write to it again.
+    pub(super) unsafe fn let_go(&self) {
+        // Release: pairs with the Acquire in `is_draining`, which hands the position over.
+        self.state.store(DRAINING, Ordering::Release);
+    }
+
+    /// Claims `slots` slots, has them filled, and publishes them.
+    ///
+    /// # Errors
+    ///
+    /// The record was not written: the lane is full, the gate is not open, drops are to be told
+    /// first, or this call interrupted another one on the same thread.
+    ///
+    /// # Safety
+    ///
+    /// The caller's thread owns the lane, and the slab is alive. `fill` does not unwind.
+    #[inline(always)]
+    pub(super) unsafe fn write(
+        &self,
+        gate: &Gate,
+        slots: u64,
+        level: usize,
+        fill: impl FnOnce(&mut Span<'_>),
+    ) -> Result<(), Refused> {
+        let owner = &*self.owner;
+        self.begin(gate)?;
+        let position = owner.position.load(Ordering::Relaxed);
+        let reserve = if Drops::is_reserved(level) {
+            0
+        } else {
+            owner.reserve
+        };
+        if position + slots + reserve > owner.limit.load(Ordering::Relaxed) {
+            if let Err(refused) = self.make_room(position, slots + reserve) {
+                self.end();
+                return Err(refused);
+            }
+        }
+        prefetch_for_write(owner.track.address(position + PREFETCH_AHEAD));
+        // SAFETY: the tickets from `position` are the owner's to claim, and below the limit the
+        // consumer has returned their slots; the limit was read with Acquire.
+        let mut span = unsafe { Span::new(&owner.track, position, slots) };
+        fill(&mut span);
+        span.publish();
+        if slots > 1 {
+            add(&owner.extra, slots - 1);
+        }
+        owner.position.store(position + slots, Ordering::Relaxed);
+        self.end();
+        Ok(())
+    }
+
+    /// Announces a write and looks at the gate, in this order.
+    #[inline(always)]
+    fn begin(&self, gate: &Gate) -> Result<(), Refused> {
+        let owner = &*self.owner;
+        if owner.busy.load(Ordering::Relaxed) {
+            return Err(Refused::Interrupting);
+        }
+        // Before the position is read: a handler that interrupts from here on leaves the lane
+        // alone.
+        owner.busy.store(true, Ordering::Relaxed);
+        // Pairs with the heavy barrier in `Ring::seal`.
+        light_barrier(owner.must_fence);
+        if !gate.is_open() {
+            owner.busy.store(false, Ordering::Relaxed);
+            return Err(Refused::Closed);
+        }
+        Ok(())
+    }
+
+    /// Takes the announcement back.
+    #[inline(always)]
+    fn end(&self) {
+        // Release: pairs with the Acquire in `frontier`, which reads the position next.
+        self.owner.busy.store(false, Ordering::Release);
+    }
+
+    /// Looks how far the consumer is. `needed` slots from `position` must fit.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&self, position: u64, needed: u64) -> Result<(), Refused> {
+        let limit = self.fresh_limit();
+        if self.has_untold_drops() {
+            // One slot more, for the gap record.
+            return Err(if position + needed < limit {
+                Refused::Gap
+            } else {
+                Refused::Full
+            });
+        }
+        self.owner.limit.store(limit, Ordering::Relaxed);
+        if position + needed <= limit {
+            Ok(())
+        } else {
+            Err(Refused::Full)
+        }
+    }
+
+    fn fresh_limit(&self) -> u64 {
+        // Acquire: pairs with the Release in `give_back`: the consumer has read those slots.
+        self.head.load(Ordering::Acquire) + self.owner.track.capacity()
+    }
+
+    /// Counts a record that was not written.
+    ///
+    /// # Safety
+    ///
+    /// The caller's thread owns the lane.
+    #[cold]
+    pub(super) unsafe fn count_drop(&self, level: usize) {
+        // A handler that drops meanwhile sees `busy` and counts in the shared ring.
+        self.owner.busy.store(true, Ordering::Relaxed);
+        add(&self.drops.counted[level], 1);
+        self.owner.limit.store(0, Ordering::Relaxed);
+        self.end();
+    }
+
+    /// Writes one slot that tells of all drops untold so far.
+    ///
+    /// # Safety
+    ///
+    /// As for [`write`](Self::write).
+    #[cold]
+    pub(super) unsafe fn write_gap(
+        &self,
+        gate: &Gate,
+        fill: impl FnOnce(&mut Span<'_>, &Drops),
+    ) -> Result<(), Refused> {
+        self.begin(gate)?;
+        let owner = &*self.owner;
+        let position = owner.position.load(Ordering::Relaxed);
+        let limit = self.fresh_limit();
+        if position + 1 > limit {
+            self.end();
+            return Err(Refused::Full);
+        }
+        // SAFETY: as in `write`.
+        let mut span = unsafe { Span::new(&owner.track, position, 1) };
+        fill(&mut span, &self.untold_drops());
+        span.publish();
+        for (told, counted) in self.drops.told.iter().zip(&self.drops.counted) {
+            told.store(counted.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        owner.limit.store(limit, Ordering::Relaxed);
+        add(&owner.extra, 1);
+        owner.position.store(position + 1, Ordering::Relaxed);
+        self.end();
+        Ok(())
+    }
+
+    fn has_untold_drops(&self) -> bool {
+        self.untold_drops() != Drops::default()
+    }
+
+    // The consumer's side.
+
+    /// Returns every slot below `ticket` to the owner.
+    pub(super) fn give_back(&self, ticket: u64) {
+        // Release: pairs with the Acquire in `fresh_limit`.
+        self.head.store(ticket, Ordering::Release);
+    }
+
+    /// Whether the owner has let go: the position will not move again.
+    pub(super) fn is_draining(&self) -> bool {
+        // Acquire: pairs with the Release in `let_go`.
+        self.state.load(Ordering::Acquire) == DRAINING
+    }
+
+    /// Draining to Free. Everything has been read.
+    pub(super) fn free(&self) {
+        for (told, counted) in self.drops.told.iter().zip(&self.drops.counted) {
+            told.store(counted.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        self.owner
+            .limit
+            .store(self.fresh_limit(), Ordering::Relaxed);
+        // Release: pairs with the Acquire in `acquire`.
+        self.state.store(FREE, Ordering::Release);
+    }
+
+    /// The drops that no gap record told of. Exact for the owner, for a lane that is draining, and
+    /// after the gate has closed.
+    pub(super) fn untold_drops(&self) -> Drops {
+        let mut drops = Drops::default();
+        for level in 0..LEVELS {
+            drops.by_level[level] = self.drops.counted[level]
+                .load(Ordering::Relaxed)
+                .saturating_sub(self.drops.told[level].load(Ordering::Relaxed));
+        }
+        drops
+    }
+
+    /// The ticket after the last one the lane will ever hold; `None` while a write is under way
+    /// whose outcome cannot be known yet. To be asked after the heavy barrier of a closing gate.
+    pub(super) fn frontier(&self) -> Option<u64> {
+        // Acquire: pairs with the Release in `end`, which comes after the position.
+        if self.owner.busy.load(Ordering::Acquire) {
+            None
+        } else {
+            Some(self.position())
+        }
+    }
+
+    /// The next ticket, as far as the caller's thread can know.
+    pub(super) fn position(&self) -> u64 {
+        self.owner.position.load(Ordering::Relaxed)
+    }
+
+    // Statistics.
+
+    /// How many records were accepted.
+    pub(super) fn accepted(&self) -> u64 {
+        // In this order: a record of several slots then counts late, never twice.
+        let extra = self.owner.extra.load(Ordering::Acquire);
+        self.position().saturating_sub(extra)
+    }
+
+    /// How many records were dropped.
+    pub(super) fn dropped(&self) -> Drops {
+        Drops {
+            by_level: std::array::from_fn(|level| {
+                self.drops.counted[level].load(Ordering::Relaxed)
+            }),
+        }
+    }
+}
+
+/// Adds to a counter that only the caller's thread writes.
+fn add(counter: &AtomicU64, amount: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + amount, Ordering::Relaxed);
+}

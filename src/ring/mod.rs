@@ -1,0 +1,287 @@
+//! The lock-free core: a pre-allocated MPSC ring of fixed-size slots.
+//!
+//! It promises that a record which was accepted is read exactly once, in the order in which its
+//! thread wrote it, and that once the gate has closed, "accepted" and "will be read" are the same
+//! thing. It knows nothing of what records mean, of clocks, or of I/O, so that all of it can be
+//! model-checked.
+//!
+//! There is one slot protocol and there are two ways to claim a slot. A thread that holds a
+//! [lane](lane) claims with plain stores. All others claim in the [shared](shared) ring, with one
+//! compare-and-swap. The [consumer](consumer) treats all alike.
+
+pub(crate) mod consumer;
+pub(crate) mod gate;
+pub(crate) mod lane;
+pub(crate) mod shared;
+pub(crate) mod slab;
+pub(crate) mod slot;
+pub(crate) mod sync;
+
+use consumer::Consumer;
+use gate::Gate;
+use lane::Lane;
+use shared::Shared;
+use slab::{Slab, Span};
+use sync::{Arc, AtomicBool, AtomicU64, Ordering, heavy_barrier};
+
+/// How many levels drops are counted by; level 0 is the most severe.
+pub(crate) const LEVELS: usize = 5;
+
+/// The levels from here on may not use a ring's last sixteenth, so that a flood of detail cannot
+/// push out the line that explains it.
+const FIRST_RESERVED_LEVEL: usize = 2;
+
+fn reserve_of(capacity: u64) -> u64 {
+    capacity / 16
+}
+
+/// Why a record was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// There is no room.
+    Full,
+    /// There is room, but drops are untold: write a gap record first.
+    Gap,
+    /// The gate is not open.
+    Closed,
+    /// A signal handler interrupted a write on this lane: use the shared ring, and do not wait.
+    Interrupting,
+}
+
+/// Numbers of dropped records by level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Drops {
+    pub(crate) by_level: [u64; LEVELS],
+}
+
+impl Drops {
+    /// Whether records of `level` may use the reserve.
+    #[inline(always)]
+    fn is_reserved(level: usize) -> bool {
+        level < FIRST_RESERVED_LEVEL
+    }
+
+    pub(crate) fn add(&mut self, other: &Drops) {
+        for (mine, theirs) in self.by_level.iter_mut().zip(other.by_level) {
+            *mine += theirs;
+        }
+    }
+}
+
+/// How many slots a ring has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    /// Private lanes.
+    pub(crate) lanes: usize,
+    /// Slots per lane: a power of two.
+    pub(crate) lane_capacity: usize,
+    /// Slots of the shared ring: a power of two.
+    pub(crate) shared_capacity: usize,
+}
+
+impl Layout {
+    /// Slots in all.
+    pub(crate) fn slots(&self) -> usize {
+        self.lanes * self.lane_capacity + self.shared_capacity
+    }
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Ring {
+    gate: Gate,
+    lanes: Box<[Lane]>,
+    shared: Shared,
+    /// One bit per lane that may hold records. Set by the owner that acquired the lane, cleared by
+    /// the consumer before it frees the lane.
+    active: Box<[AtomicU64]>,
+    /// Whether there is a [`Consumer`].
+    consumed: AtomicBool,
+    /// What all tracks point into; freed with the ring.
+    _slab: Slab,
+}
+
+impl Ring {
+    pub(crate) fn new(slab: Slab, layout: Layout) -> Self {
+        let lane = |index| slab.track(index * layout.lane_capacity, layout.lane_capacity);
+        Ring {
+            gate: Gate::new(),
+            lanes: (0..layout.lanes).map(|i| Lane::new(lane(i))).collect(),
+            shared: Shared::new(
+                slab.track(layout.lanes * layout.lane_capacity, layout.shared_capacity),
+            ),
+            active: (0..layout.lanes.div_ceil(64))
+                .map(|_| AtomicU64::new(0))
+                .collect(),
+            consumed: AtomicBool::new(false),
+            _slab: slab,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Takes a free lane, if there is one.
+    pub(crate) fn acquire_lane(&self) -> Option<LaneId> {
+        let index = self.lanes.iter().position(Lane::acquire)?;
+        // Release: pairs with the Acquire in `Consumer::refresh_active`. The bit is set before the
+        // owner's first record, so a record is never behind a cleared bit for good.
+        self.active[index / 64].fetch_or(1 << (index % 64), Ordering::Release);
+        Some(LaneId(index))
+    }
+
+    /// Lets go of a lane; the consumer reads what is left in it.
+    pub(crate) fn let_go(&self, lane: LaneId) {
+        // SAFETY: the id is proof of ownership, and it is gone now.
+        unsafe { self.lanes[lane.0].let_go() }
+    }
+
+    /// The lane itself, for the thread that owns it.
+    pub(crate) fn lane(&self, lane: &LaneId) -> &Lane {
+        &self.lanes[lane.0]
+    }
+
+    /// Writes a record of `slots` slots to a lane. Ordered after the thread's earlier records.
+    ///
+    /// # Errors
+    ///
+    /// See [`Refused`]. Nothing was written or counted.
+    ///
+    /// # Safety
+    ///
+    /// The lane is one of this ring's, and the caller's thread owns it. `fill` does not unwind.
+    #[inline(always)]
+    pub(crate) unsafe fn write(
+        &self,
+        lane: &Lane,
+        slots: u64,
+        level: usize,
+        fill: impl FnOnce(&mut Span<'_>),
+    ) -> Result<(), Refused> {
+        // SAFETY: by contract; the ring owns the slab.
+        unsafe { lane.write(&self.gate, slots, level, fill) }
+    }
+
+    /// Writes a gap record to a lane.
+    ///
+    /// # Errors
+    ///
+    /// See [`Refused`]. Nothing was written, and the drops stay untold.
+    ///
+    /// # Safety
+    ///
+    /// As for [`write`](Self::write).
+    pub(crate) unsafe fn write_gap(
+        &self,
+        lane: &Lane,
+        fill: impl FnOnce(&mut Span<'_>, &Drops),
+    ) -> Result<(), Refused> {
+        // SAFETY: by contract; the ring owns the slab.
+        unsafe { lane.write_gap(&self.gate, fill) }
+    }
+
+    /// Counts a record that could not be written to a lane.
+    ///
+    /// # Safety
+    ///
+    /// The caller's thread owns the lane.
+    pub(crate) unsafe fn count_drop(&self, lane: &Lane, level: usize) {
+        // SAFETY: by contract.
+        unsafe { lane.count_drop(level) }
+    }
+
+    /// Writes a record of `slots` slots to the shared ring.
+    ///
+    /// # Errors
+    ///
+    /// See [`Refused`]. Nothing was written or counted.
+    ///
+    /// # Safety
+    ///
+    /// `fill` does not unwind.
+    #[inline]
+    pub(crate) unsafe fn write_shared(
+        &self,
+        slots: u64,
+        level: usize,
+        fill: impl FnOnce(&mut Span<'_>),
+    ) -> Result<(), Refused> {
+        // SAFETY: the ring owns the slab; `fill` by contract.
+        unsafe { self.shared.write(&self.gate, slots, level, fill) }
+    }
+
+    /// Writes a gap record to the shared ring.
+    ///
+    /// # Errors
+    ///
+    /// See [`Refused`]. Nothing was written, and the drops stay untold.
+    ///
+    /// # Safety
+    ///
+    /// As for [`write_shared`](Self::write_shared).
+    pub(crate) unsafe fn write_shared_gap(
+        &self,
+        fill: impl FnOnce(&mut Span<'_>, &Drops),
+    ) -> Result<(), Refused> {
+        // SAFETY: the ring owns the slab; `fill` by contract.
+        unsafe { self.shared.write_gap(&self.gate, fill) }
+    }
+
+    /// Counts a record that could not be written to the shared ring.
+    pub(crate) fn count_shared_drop(&self, level: usize) {
+        self.shared.count_drop(level);
+    }
+
+    /// How many records were ever accepted. While producers write, a moment's view.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.lanes.iter().map(Lane::accepted).sum::<u64>() + self.shared.accepted()
+    }
+
+    /// How many records were ever dropped because there was no room.
+    pub(crate) fn dropped(&self) -> Drops {
+        let mut dropped = self.shared.dropped();
+        for lane in &self.lanes {
+            dropped.add(&lane.dropped());
+        }
+        dropped
+    }
+
+    /// Second step of closing, after [`Gate::close`]: from now on [`frontier`](Self::frontier)
+    /// tells where each source ends. Idempotent; any thread may do it.
+    pub(crate) fn seal(&self) {
+        self.shared.seal();
+        // Pairs with the light barrier in `Lane::begin`.
+        heavy_barrier();
+    }
+
+    /// The ticket after the last one that the source will ever hold; `None` while a producer that
+    /// came before the closing is still writing. To be asked after [`seal`](Self::seal).
+    pub(crate) fn frontier(&self, source: usize) -> Option<u64> {
+        match self.lanes.get(source) {
+            Some(lane) => lane.frontier(),
+            None => Some(self.shared.position()),
+        }
+    }
+
+    /// How many sources there are: the lanes, and the shared ring behind them.
+    pub(crate) fn sources(&self) -> usize {
+        self.lanes.len() + 1
+    }
+
+    /// The reading end. There is only one: `None` if it has been taken.
+    pub(crate) fn consumer(ring: &Arc<Ring>) -> Option<Consumer> {
+        (!ring.consumed.swap(true, Ordering::AcqRel)).then(|| Consumer::new(ring.clone()))
+    }
+}
+
+/// Proof that a lane is owned. Not `Clone`: there is one per owned lane.
+#[derive(Debug)]
+pub(crate) struct LaneId(usize);
+
+impl LaneId {
+    pub(crate) fn index(&self) -> usize {
+        self.0
+    }
+}

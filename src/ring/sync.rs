@@ -1,0 +1,78 @@
+//! The atomics that the ring is built from: those of the standard library, or loom's when the ring
+//! is model-checked. Nothing else in `ring` knows which.
+//!
+//! The two barriers are the two halves of one asymmetric fence. A store before [`light_barrier`]
+//! and a load after it, against a store before [`heavy_barrier`] and a load after that one: at
+//! least one of the two loads sees the other side's store. The light half is free where the kernel
+//! provides the heavy one.
+
+#[cfg(not(ringlog_loom))]
+mod imp {
+    pub(crate) use std::sync::Arc;
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+    use std::sync::atomic::{compiler_fence, fence};
+
+    /// [`std::cell::UnsafeCell`] with the interface of loom's, which sees each access begin and
+    /// end.
+    #[derive(Debug)]
+    #[repr(transparent)]
+    pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        #[inline(always)]
+        pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+            read(self.0.get())
+        }
+
+        #[inline(always)]
+        pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
+            write(self.0.get())
+        }
+    }
+
+    /// Whether producers must fence because the kernel has no membarrier for us.
+    pub(crate) fn producers_must_fence() -> bool {
+        !crate::sys::membarrier::register()
+    }
+
+    #[inline(always)]
+    pub(crate) fn light_barrier(must_fence: bool) {
+        if must_fence {
+            fence(Ordering::SeqCst);
+        } else {
+            compiler_fence(Ordering::SeqCst);
+        }
+    }
+
+    pub(crate) fn heavy_barrier() {
+        crate::sys::membarrier::heavy();
+    }
+
+    #[inline(always)]
+    pub(crate) fn prefetch_for_write<T>(target: *const T) {
+        crate::sys::prefetch::for_write(target.cast());
+    }
+}
+
+#[cfg(ringlog_loom)]
+mod imp {
+    pub(crate) use loom::cell::UnsafeCell;
+    pub(crate) use loom::sync::Arc;
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+
+    pub(crate) fn producers_must_fence() -> bool {
+        true
+    }
+
+    pub(crate) fn light_barrier(_must_fence: bool) {
+        fence(Ordering::SeqCst);
+    }
+
+    pub(crate) fn heavy_barrier() {
+        fence(Ordering::SeqCst);
+    }
+
+    pub(crate) fn prefetch_for_write<T>(_target: *const T) {}
+}
+
+pub(crate) use imp::*;

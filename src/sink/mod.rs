@@ -1,0 +1,59 @@
+//! Where log text goes.
+//!
+//! A sink is handed batches of whole records as bytes, and knows nothing of rings or records. It
+//! runs on the consumer's thread, one call at a time, so it needs no lock of its own.
+
+mod console;
+mod file;
+mod memory;
+mod null;
+
+use std::io;
+
+pub use console::Console;
+pub use file::{File, OpenError};
+pub use memory::Memory;
+pub use null::Null;
+
+/// A destination of log text.
+///
+/// The consumer calls [`write`](Sink::write) like [`io::Write::write`]: a sink may take part of a
+/// batch and is then called again with the rest, `Interrupted` is retried at once, and any other
+/// error is retried later while the bytes wait in a bounded buffer. A sink that panics has failed
+/// the same way. A failing sink never takes another sink's records with it.
+pub trait Sink: Send {
+    /// The name by which reports and errors call this sink, such as `file app.log`.
+    fn name(&self) -> &str;
+
+    /// Writes a first part of the batch and says how many bytes it was.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the destination. Nothing of the batch may have been written then.
+    fn write(&mut self, batch: &Batch<'_>) -> io::Result<usize>;
+
+    /// Hands everything written so far to the destination for good, as far as the sink can.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the destination.
+    fn flush(&mut self) -> io::Result<()>;
+}
+
+/// A run of rendered records, one per line.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Batch { bytes }
+    }
+
+    /// The rendered records. The first bytes complete a record of which an earlier call took part.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+}

@@ -1,0 +1,13 @@
+//! The platform corners: what the standard library does not offer.
+//!
+//! Each module promises the same on every target. Linux on x86-64 gets the fast or the complete
+//! way; elsewhere, and under Miri, a plain one takes its place, or an error says that there is
+//! none.
+
+pub(crate) mod affinity;
+pub(crate) mod console;
+pub(crate) mod mapping;
+pub(crate) mod membarrier;
+pub(crate) mod prefetch;
+pub(crate) mod thread;
+pub(crate) mod tsc;

@@ -1,0 +1,613 @@
+//! The consumer: where the ring, the formats and the sinks meet.
+//!
+//! A round copies what has been published, merges it by time, renders it, hands it to the sinks,
+//! and only then returns its space to the producers. Whoever holds the worker may run rounds: the
+//! consumer thread, which holds it for life; `poll`; or a shutdown whose consumer thread is gone.
+
+mod idle;
+mod ledger;
+mod outlet;
+mod staging;
+mod threads;
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::clock::{Clock, Stamper, Timeline};
+use crate::config::Idle;
+use crate::error::FlushError;
+use crate::format::{Format as _, TextFormat};
+use crate::level::Level;
+use crate::record::{Decoder, Type, Value, flags};
+use crate::ring::consumer::Consumer;
+use crate::ring::{Drops, Ring};
+use crate::shutdown::{Control, ShutdownOutcome, ShutdownReport};
+use crate::sink::Sink;
+use crate::stats::PerLevel;
+
+use idle::Waiter;
+use ledger::Ledger;
+use outlet::Outlet;
+use staging::{Staged, Staging, Times};
+use threads::ThreadName;
+
+pub(crate) use threads::Threads;
+
+/// Rendered text is handed to the sinks when it is as long as this, and at the end of a round.
+const BATCH: usize = 128 << 10;
+
+/// How long after its timestamp a record is waited for: stamped, but not yet published. In units of
+/// the stamp, and at least a microsecond whether those are nanoseconds or ticks of up to 4 GHz.
+const GRACE: u64 = 4096;
+
+/// How long a shutdown goes on offering records to a sink that fails.
+const LAST_TRIES: Duration = Duration::from_millis(250);
+
+thread_local! {
+    /// The logger whose sinks are running on this thread; 0 if none.
+    static INSIDE: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Whether the caller is inside a sink, or other code run by the consumer, of this logger.
+pub(crate) fn is_inside(logger: u64) -> bool {
+    INSIDE.try_with(Cell::get) == Ok(logger)
+}
+
+/// What the consumer counts. Written by whoever holds the worker, read by anybody.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) written: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) cut: AtomicU64,
+    pub(crate) late: AtomicU64,
+    pub(crate) sink_errors: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    /// Counts rounds, so that a producer that waits can see whether the consumer is alive.
+    pub(crate) rounds: AtomicU64,
+    /// The sink that is being called, as its place plus one; 0 if none.
+    pub(crate) in_sink: AtomicU64,
+}
+
+/// What the worker shares with the producers and with those who end the logger.
+#[derive(Debug)]
+pub(crate) struct Common {
+    /// The logger's number, never used twice.
+    pub(crate) id: u64,
+    pub(crate) counters: Counters,
+    pub(crate) control: Control,
+    pub(crate) threads: Threads,
+    pub(crate) sink_names: Vec<String>,
+    /// Records that came after the closing, by level.
+    pub(crate) rejected: [AtomicU64; Level::COUNT],
+}
+
+impl Common {
+    pub(crate) fn rejected(&self) -> PerLevel {
+        PerLevel::new(std::array::from_fn(|level| {
+            self.rejected[level].load(Ordering::Relaxed)
+        }))
+    }
+}
+
+/// See the [module](self).
+pub(crate) struct Worker {
+    consumer: Consumer,
+    common: Arc<Common>,
+    stamper: Stamper,
+    timeline: Timeline,
+    staging: Staging,
+    renderer: Renderer,
+    delivery: Delivery,
+    waiter: Waiter,
+    /// The flush that is being served, and where each source ended when it was asked for.
+    flushing: Option<(u64, Vec<u64>)>,
+    /// The latest flush that was served.
+    flushed: u64,
+}
+
+/// The formatter, and what it needs to know of each source.
+struct Renderer {
+    text: TextFormat,
+    /// The name of each lane's owner; not yet known where `None`.
+    names: Vec<Option<ThreadName>>,
+    /// The thread without a lane that logged last.
+    last_other: Option<(u64, ThreadName)>,
+    /// The time of the latest record rendered.
+    latest: u64,
+    late: u64,
+    cut: u64,
+}
+
+/// Rendered text, and the sinks it goes to.
+struct Delivery {
+    out: Vec<u8>,
+    outlets: Vec<Outlet>,
+    ledger: Ledger,
+    /// The records rendered so far.
+    rendered: u64,
+    /// Of those, the ones that have been offered to the sinks.
+    offered: u64,
+    /// Lines of the logger's own, which are no records.
+    bytes: u64,
+    common: Arc<Common>,
+}
+
+impl Worker {
+    pub(crate) fn new(
+        consumer: Consumer,
+        common: Arc<Common>,
+        clock: Clock,
+        idle: Idle,
+        sinks: Vec<Box<dyn Sink>>,
+    ) -> (Self, Stamper, Option<String>) {
+        let (timeline, stamper, warning) = Timeline::new(clock);
+        let lanes = consumer.ring().sources() - 1;
+        // Written once, so that its pages are there.
+        let mut out = vec![1; BATCH + BATCH / 4];
+        out.clear();
+        let worker = Worker {
+            stamper,
+            timeline,
+            staging: Staging::new(),
+            renderer: Renderer {
+                text: TextFormat::new(),
+                names: vec![None; lanes],
+                last_other: None,
+                latest: 0,
+                late: 0,
+                cut: 0,
+            },
+            delivery: Delivery {
+                out,
+                outlets: sinks.into_iter().map(Outlet::new).collect(),
+                ledger: Ledger::default(),
+                rendered: 0,
+                offered: 0,
+                bytes: 0,
+                common: common.clone(),
+            },
+            waiter: Waiter::new(idle),
+            flushing: None,
+            flushed: 0,
+            consumer,
+            common,
+        };
+        (worker, stamper, warning)
+    }
+
+    /// Writes a line of the logger's own.
+    pub(crate) fn notice(&mut self, level: Level, text: &str) {
+        let now = self.timeline.now();
+        self.renderer
+            .text
+            .notice(&mut self.delivery.out, now, level, b"ringlog", text);
+    }
+
+    /// Runs rounds until the gate closes, then drains and reports.
+    pub(crate) fn run(&mut self) {
+        while !self.consumer.ring().gate().is_settled() {
+            if self.consumer.ring().gate().is_closing() {
+                self.finish();
+                return;
+            }
+            self.timeline.maintain();
+            let records = self.round(usize::MAX, self.times());
+            if self.serve_flush() || records > 0 {
+                self.waiter.reset();
+            } else {
+                self.waiter.wait();
+            }
+        }
+    }
+
+    /// Drains at most so many records. Answers how many it was.
+    pub(crate) fn poll(&mut self, most: usize) -> usize {
+        let mut records = 0;
+        if !self.consumer.ring().gate().is_open() {
+            return 0;
+        }
+        self.timeline.maintain();
+        while records < most {
+            match self.round(most - records, self.times()) {
+                0 => break,
+                more => records += more,
+            }
+        }
+        self.serve_flush();
+        records
+    }
+
+    /// How records are dated in an ordinary round.
+    fn times(&self) -> Times {
+        if self.stamper.is_arrival() {
+            Times::Arrival
+        } else {
+            Times::Stamped {
+                watermark: self.stamper.now().saturating_sub(GRACE),
+            }
+        }
+    }
+
+    /// Drains what is there now, up to a staging area full. Answers how many records it was.
+    fn round(&mut self, most: usize, times: Times) -> usize {
+        let _inside = Inside::enter(self.common.id);
+        let counters = &self.common.counters;
+        counters.rounds.fetch_add(1, Ordering::Relaxed);
+        self.consumer.refresh_active();
+        let now = self.timeline.now();
+        let records = self
+            .staging
+            .fill(&mut self.consumer, times, &self.timeline, now, most);
+        if records > 0 {
+            let (renderer, delivery) = (&mut self.renderer, &mut self.delivery);
+            let threads = &self.common.threads;
+            self.staging.merge(times, &self.timeline, now, |record| {
+                renderer.render(record, threads, delivery);
+                if delivery.out.len() >= BATCH {
+                    delivery.deliver();
+                }
+            });
+        }
+        self.delivery.deliver();
+        if self.consumer.ring().gate().is_settled() {
+            // The report is out; what it says must stay true.
+            return records;
+        }
+        self.account();
+        for source in self.staging.sources() {
+            self.consumer.give_back(source);
+        }
+        self.reap();
+        records
+    }
+
+    /// Frees the lanes whose owners are gone.
+    fn reap(&mut self) {
+        for index in 0..self.consumer.active().len() {
+            let source = self.consumer.active()[index];
+            if let Some(untold) = self.consumer.reap(source) {
+                self.tell_gap(Some(source), &untold);
+                self.renderer.names[source] = None;
+            }
+        }
+    }
+
+    /// Says in the log that records are missing here.
+    fn tell_gap(&mut self, lane: Option<usize>, drops: &Drops) {
+        if *drops == Drops::default() {
+            return;
+        }
+        let name = lane.map(|lane| self.renderer.name_of_lane(lane, &self.common.threads));
+        let now = self.timeline.now();
+        self.renderer
+            .render_gap(now, name, drops, &mut self.delivery.out);
+    }
+
+    /// Publishes what the sinks have done.
+    fn account(&mut self) {
+        let (written, failed) = self.delivery.account();
+        let counters = &self.common.counters;
+        let errors = self.delivery.outlets.iter().map(Outlet::errors).sum();
+        for (counter, value) in [
+            (&counters.written, written),
+            (&counters.failed, failed),
+            (&counters.cut, self.renderer.cut),
+            (&counters.late, self.renderer.late),
+            (&counters.sink_errors, errors),
+            (&counters.bytes, self.delivery.bytes),
+        ] {
+            counter.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Goes on with a flush, if one was asked for. Answers whether there is one to be served.
+    pub(crate) fn serve_flush(&mut self) -> bool {
+        let (wanted, targets) = match self.flushing.take() {
+            Some(flushing) => flushing,
+            None => {
+                let wanted = self.common.control.flush_wanted();
+                if wanted == self.flushed {
+                    return false;
+                }
+                (wanted, self.consumer.ends())
+            }
+        };
+        let reached = |(source, end): (usize, &u64)| self.consumer.position(source) >= *end;
+        if !targets.iter().enumerate().all(reached) {
+            self.flushing = Some((wanted, targets));
+            return false;
+        }
+        let error = self.flush_sinks();
+        self.account();
+        self.flushed = wanted;
+        self.common.control.serve_flush(wanted, error);
+        true
+    }
+
+    fn flush_sinks(&mut self) -> Option<FlushError> {
+        let _inside = Inside::enter(self.common.id);
+        self.delivery.deliver();
+        self.delivery.flush()
+    }
+
+    /// Drains everything up to the frontiers, or as much as the deadline allows, and reports. Only
+    /// while the gate is closing.
+    pub(crate) fn finish(&mut self) {
+        let common = self.common.clone();
+        self.consumer.ring().seal();
+        let everything = match self.times() {
+            Times::Stamped { .. } => Times::Stamped {
+                watermark: u64::MAX,
+            },
+            Times::Arrival => Times::Arrival,
+        };
+        self.waiter.reset();
+        let mut drained = self.is_drained();
+        while !drained && !common.control.time_left().is_zero() {
+            let records = self.round(usize::MAX, everything);
+            if self.consumer.ring().gate().is_settled() {
+                return;
+            }
+            drained = self.is_drained();
+            if records == 0 && !drained {
+                self.waiter.wait();
+            }
+        }
+        if drained {
+            self.tell_last_gaps();
+            self.flush_at_the_end();
+        }
+        self.account();
+        let ring = self.consumer.ring();
+        let outcome = if drained {
+            if !ring.gate().drained() {
+                return;
+            }
+            ShutdownOutcome::Drained
+        } else {
+            if !ring.gate().give_up() {
+                return;
+            }
+            ShutdownOutcome::TimedOut
+        };
+        common.report(ring, outcome);
+        ring.gate().closed();
+    }
+
+    /// Whether everything up to the frontiers has been read. Only after the ring was sealed.
+    fn is_drained(&self) -> bool {
+        let ring = self.consumer.ring();
+        (0..ring.sources())
+            .all(|source| ring.frontier(source) == Some(self.consumer.position(source)))
+    }
+
+    fn tell_last_gaps(&mut self) {
+        for source in 0..self.consumer.ring().sources() {
+            let untold = self.consumer.untold_drops(source);
+            let lane = (source != self.consumer.shared()).then_some(source);
+            self.tell_gap(lane, &untold);
+        }
+    }
+
+    /// Flushes the sinks; those that fail are tried again for a while, then what they did not take
+    /// is lost.
+    fn flush_at_the_end(&mut self) {
+        let common = self.common.clone();
+        let patience = common.control.time_left().min(LAST_TRIES);
+        let mut pause = Duration::from_millis(1);
+        let mut waited = Duration::ZERO;
+        while self.flush_sinks().is_some() && waited < patience {
+            std::thread::sleep(pause.min(common.control.time_left()));
+            waited += pause;
+            pause *= 2;
+        }
+        self.delivery.give_up();
+    }
+}
+
+impl Common {
+    /// Makes the report and publishes it. The caller has moved the gate out of Closing.
+    pub(crate) fn report(&self, ring: &Ring, outcome: ShutdownOutcome) {
+        let report = self.report_of(ring, outcome);
+        self.control.publish(report);
+    }
+
+    /// How things stand, as a report.
+    pub(crate) fn report_of(&self, ring: &Ring, outcome: ShutdownOutcome) -> ShutdownReport {
+        let written = self.counters.written.load(Ordering::Relaxed);
+        let failed = self.counters.failed.load(Ordering::Relaxed);
+        let in_flight = (0..ring.sources()).filter(|&source| ring.frontier(source).is_none());
+        let in_sink = self.counters.in_sink.load(Ordering::Relaxed);
+        let stuck_sink = match outcome {
+            ShutdownOutcome::Drained => None,
+            ShutdownOutcome::TimedOut => usize::try_from(in_sink)
+                .ok()
+                .and_then(|place| self.sink_names.get(place.checked_sub(1)?))
+                .cloned(),
+        };
+        ShutdownReport {
+            outcome,
+            written,
+            dropped: PerLevel::new(ring.dropped().by_level),
+            rejected: self.rejected(),
+            failed,
+            abandoned: ring.accepted().saturating_sub(written + failed),
+            in_flight: in_flight.count() as u64,
+            sink_errors: self.counters.sink_errors.load(Ordering::Relaxed),
+            stuck_sink,
+            elapsed: self.control.since_closing(),
+        }
+    }
+}
+
+impl Renderer {
+    fn render(&mut self, record: Staged<'_>, threads: &Threads, delivery: &mut Delivery) {
+        let header = record.header;
+        let mut payload = record.payload();
+        if header.flags & flags::GAP != 0 {
+            let name = self.names.get(record.source).is_some();
+            let name = name.then(|| self.name_of_lane(record.source, threads));
+            let drops = decode_gap(payload);
+            self.render_gap(record.time, name, &drops, &mut delivery.out);
+            return;
+        }
+        // A time that the caller named says nothing of when the record was published.
+        if header.flags & flags::AT == 0 {
+            self.late += u64::from(record.time < self.latest);
+            self.latest = self.latest.max(record.time);
+        }
+        self.cut += u64::from(header.flags & flags::CUT != 0);
+        let name = if header.flags & flags::THREAD == 0 {
+            self.name_of_lane(record.source, threads)
+        } else {
+            let (thread, rest) = payload.split_first_chunk().unwrap_or((&[0; 8], &[]));
+            payload = rest;
+            self.name_of_other(u64::from_le_bytes(*thread), threads)
+        };
+        self.text.record(
+            &mut delivery.out,
+            header.statement,
+            record.time,
+            name.as_bytes(),
+            payload,
+        );
+        delivery.rendered += 1;
+    }
+
+    fn render_gap(
+        &mut self,
+        time: u64,
+        name: Option<ThreadName>,
+        drops: &Drops,
+        out: &mut Vec<u8>,
+    ) {
+        let drops = PerLevel::new(drops.by_level);
+        let text = format!("{} records dropped here: {drops}", drops.total());
+        let name = name
+            .as_ref()
+            .map_or(&b"shared ring"[..], ThreadName::as_bytes);
+        self.text.notice(out, time, Level::Warn, name, &text);
+    }
+
+    /// Read again only after the lane got a new owner.
+    #[inline]
+    fn name_of_lane(&mut self, lane: usize, threads: &Threads) -> ThreadName {
+        match self.names.get(lane) {
+            Some(Some(name)) => *name,
+            Some(None) => {
+                let name = threads.of_lane(lane);
+                self.names[lane] = Some(name);
+                name
+            }
+            None => ThreadName::default(),
+        }
+    }
+
+    fn name_of_other(&mut self, thread: u64, threads: &Threads) -> ThreadName {
+        match self.last_other {
+            Some((known, name)) if known == thread => name,
+            _ => {
+                let name = threads.of_thread(thread);
+                self.last_other = Some((thread, name));
+                name
+            }
+        }
+    }
+}
+
+/// The payload of a gap record is the number of drops for each level.
+fn decode_gap(payload: &[u8]) -> Drops {
+    let mut decoder = Decoder::new(payload);
+    let mut drops = Drops::default();
+    for count in &mut drops.by_level {
+        if let Some(Value::U64(number)) = decoder.next(Type::U64) {
+            *count = number;
+        }
+    }
+    drops
+}
+
+impl Delivery {
+    /// Hands the rendered text to every sink.
+    fn deliver(&mut self) {
+        let records = self.offered..self.rendered;
+        for (place, outlet) in self.outlets.iter_mut().enumerate() {
+            self.common
+                .counters
+                .in_sink
+                .store(place as u64 + 1, Ordering::Relaxed);
+            if self.out.is_empty() {
+                outlet.retry(false, &mut self.ledger);
+            } else {
+                outlet.offer(&self.out, records.clone(), &mut self.ledger);
+            }
+        }
+        self.common.counters.in_sink.store(0, Ordering::Relaxed);
+        self.bytes += self.out.len() as u64;
+        self.out.clear();
+        self.offered = self.rendered;
+    }
+
+    /// Flushes every sink, and answers what went wrong first.
+    fn flush(&mut self) -> Option<FlushError> {
+        let mut first = None;
+        for (place, outlet) in self.outlets.iter_mut().enumerate() {
+            self.common
+                .counters
+                .in_sink
+                .store(place as u64 + 1, Ordering::Relaxed);
+            if let Err(error) = outlet.flush(&mut self.ledger) {
+                first.get_or_insert(FlushError::Sink {
+                    name: outlet.name(),
+                    error,
+                });
+            }
+        }
+        self.common.counters.in_sink.store(0, Ordering::Relaxed);
+        first
+    }
+
+    fn give_up(&mut self) {
+        for outlet in &mut self.outlets {
+            outlet.give_up(&mut self.ledger);
+        }
+    }
+
+    fn settled(&self) -> u64 {
+        let settled = self
+            .outlets
+            .iter()
+            .map(|outlet| outlet.settled(self.offered));
+        settled.min().unwrap_or(self.offered)
+    }
+
+    /// How many records every sink took, and how many at least one lost.
+    fn account(&mut self) -> (u64, u64) {
+        let settled = self.settled();
+        let failed = self.ledger.lost_below(settled);
+        (settled - failed, failed)
+    }
+}
+
+/// Marks the thread as being inside the consumer for as long as it lives.
+struct Inside {
+    before: u64,
+}
+
+impl Inside {
+    fn enter(logger: u64) -> Self {
+        Inside {
+            before: INSIDE
+                .try_with(|inside| inside.replace(logger))
+                .unwrap_or(0),
+        }
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let _ = INSIDE.try_with(|inside| inside.set(self.before));
+    }
+}

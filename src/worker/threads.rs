@@ -1,0 +1,117 @@
+//! The names of the threads that log: written down once per thread, read once per lane and owner.
+
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use crate::sys;
+
+/// The most bytes of a thread's name that are kept.
+const LENGTH: usize = 32;
+
+/// How many threads without a lane are remembered by name. Of others, the log shows the number.
+const REMEMBERED: usize = 256;
+
+/// A thread's name, or its number if it has none. No allocation, so that any number of threads may
+/// come and go.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ThreadName {
+    bytes: [u8; LENGTH],
+    length: usize,
+}
+
+impl ThreadName {
+    /// The name of the thread that calls.
+    fn current(id: u64) -> Self {
+        match thread::current().name() {
+            Some(name) => ThreadName::new(name),
+            None => ThreadName::number(id),
+        }
+    }
+
+    fn new(name: &str) -> Self {
+        let mut length = name.len().min(LENGTH);
+        while !name.is_char_boundary(length) {
+            length -= 1;
+        }
+        let mut bytes = [0; LENGTH];
+        bytes[..length].copy_from_slice(&name.as_bytes()[..length]);
+        ThreadName { bytes, length }
+    }
+
+    fn number(id: u64) -> Self {
+        ThreadName::new(itoa::Buffer::new().format(id))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+/// Who owns which lane, and who else has logged lately.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    /// Written by a lane's owner before its first record.
+    lanes: Box<[Mutex<ThreadName>]>,
+    others: Mutex<Others>,
+}
+
+#[derive(Debug)]
+struct Others {
+    known: Vec<(u64, ThreadName)>,
+    /// The place that is overwritten next.
+    oldest: usize,
+}
+
+impl Threads {
+    pub(crate) fn new(lanes: usize) -> Self {
+        Threads {
+            lanes: (0..lanes).map(|_| Mutex::default()).collect(),
+            others: Mutex::new(Others {
+                known: Vec::with_capacity(REMEMBERED),
+                oldest: 0,
+            }),
+        }
+    }
+
+    /// Writes down that the calling thread owns a lane. Takes locks; called once per owner.
+    pub(crate) fn enter_lane(&self, lane: usize) {
+        let name = self.enter();
+        *self.lanes[lane]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = name;
+    }
+
+    /// Writes down the calling thread's name. Takes a lock; called once per thread.
+    pub(crate) fn enter(&self) -> ThreadName {
+        let id = sys::thread::id();
+        let name = ThreadName::current(id);
+        let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = others.known.iter_mut().find(|(known, _)| *known == id) {
+            known.1 = name;
+        } else if others.known.len() < REMEMBERED {
+            others.known.push((id, name));
+        } else {
+            let oldest = others.oldest;
+            others.known[oldest] = (id, name);
+            others.oldest = (oldest + 1) % REMEMBERED;
+        }
+        name
+    }
+
+    /// The name of the thread that owns a lane.
+    pub(crate) fn of_lane(&self, lane: usize) -> ThreadName {
+        *self.lanes[lane]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The name of a thread by its number.
+    pub(crate) fn of_thread(&self, id: u64) -> ThreadName {
+        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        others
+            .known
+            .iter()
+            .find(|(known, _)| *known == id)
+            .map_or_else(|| ThreadName::number(id), |(_, name)| *name)
+    }
+}

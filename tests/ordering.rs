@@ -1,0 +1,205 @@
+//! Every record that was accepted is in the log once: in its thread's order, and among threads in
+//! the order of time.
+
+mod support;
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use ringlog::sink::Memory;
+use ringlog::{Clock, Level, Outcome, Overflow, RingLogger, info};
+use support::{Books, LONG, Log, Random, scaled};
+
+#[test]
+fn a_thread_finds_its_records_in_the_order_in_which_it_wrote_them() {
+    let (books, memory) = (Books::new(), Memory::new());
+    let logger = RingLogger::builder().sink(memory.clone()).build().unwrap();
+    for number in 0..1000 {
+        books.note(Level::Info, info!(logger: &logger, "main {number}"));
+    }
+    let report = logger.shutdown(LONG);
+    books.check_report(&logger, &report);
+    assert_eq!(report.written, 1000);
+    let log = Log::of(&memory);
+    assert_eq!(log.numbers()["main"], (0..1000).collect::<Vec<_>>());
+    assert_eq!(log.late(), 0);
+}
+
+/// Lanes of 64 slots, so that each is gone around hundreds of times, and records of one to four
+/// slots, so that some go around its end.
+#[test]
+fn nothing_is_lost_or_doubled_by_many_threads_that_go_around_small_rings() {
+    const THREADS: usize = 6;
+    let each = scaled(40_000) as u64;
+    let (books, memory) = (Books::new(), Memory::new());
+    let logger = RingLogger::builder()
+        .lanes(3) // the other three threads share a ring
+        .lane_capacity(64)
+        .shared_capacity(64)
+        .overflow(Overflow::Block)
+        .sink(memory.clone())
+        .build()
+        .unwrap();
+    let start = Barrier::new(THREADS);
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (books, logger, start) = (&books, &logger, &start);
+            scope.spawn(move || {
+                let mut random = Random::new(thread as u64);
+                let padding = "x".repeat(200);
+                start.wait();
+                for number in 0..each {
+                    let padding = &padding[..random.below(200) as usize];
+                    books.note(
+                        Level::Info,
+                        info!(logger: logger, "t{thread} {number} {padding}"),
+                    );
+                }
+            });
+        }
+    });
+    let report = logger.shutdown(LONG);
+    books.check_report(&logger, &report);
+    assert_eq!(report.written, THREADS as u64 * each);
+    let log = Log::of(&memory);
+    let numbers = log.numbers();
+    assert_eq!(numbers.len(), THREADS);
+    for (name, numbers) in numbers {
+        assert!(numbers.into_iter().eq(0..each), "{name}");
+    }
+    assert_eq!(logger.stats().late, log.late());
+}
+
+/// One thread with several handles, so that the order of time is known.
+#[test]
+fn what_waits_in_several_rings_is_merged_by_time() {
+    for clock in [Clock::Tsc, Clock::System] {
+        let memory = Memory::new();
+        let logger = RingLogger::builder()
+            .lanes(3)
+            .thread(false)
+            .clock(clock)
+            .sink(memory.clone())
+            .build()
+            .unwrap();
+        // The fourth has no lane, and writes to the shared ring.
+        let producers: Vec<_> = (0..4).map(|_| logger.producer()).collect();
+        let mut random = Random::new(1);
+        for number in 0..1000_u64 {
+            let producer = &producers[random.below(4) as usize];
+            assert_eq!(info!(logger: producer, "all {number}"), Outcome::Accepted);
+        }
+        logger.flush(LONG).unwrap();
+        let log = Log::of(&memory);
+        assert_eq!(
+            log.numbers()["all"],
+            (0..1000).collect::<Vec<_>>(),
+            "{clock:?}"
+        );
+        assert_eq!(logger.stats().late, 0);
+    }
+}
+
+/// The consumer reads at most a part of each ring at a time.
+#[test]
+fn what_is_new_in_one_ring_does_not_overtake_a_long_queue_in_another() {
+    let memory = Memory::new();
+    let logger = RingLogger::builder()
+        .lanes(2)
+        .lane_capacity(256)
+        .thread(false)
+        .sink(memory.clone())
+        .build()
+        .unwrap();
+    let (first, second) = (logger.producer(), logger.producer());
+    for number in 0..200 {
+        assert_eq!(info!(logger: &first, "all {number}"), Outcome::Accepted);
+    }
+    assert_eq!(info!(logger: &second, "all {}", 200), Outcome::Accepted);
+    logger.flush(LONG).unwrap();
+    let log = Log::of(&memory);
+    assert_eq!(log.numbers()["all"], (0..=200).collect::<Vec<_>>());
+    assert_eq!(logger.stats().late, 0);
+}
+
+/// Only one thread at a time logs, and the next one knows that it has.
+#[test]
+fn what_happened_before_stands_before() {
+    const THREADS: usize = 4;
+    let turns = scaled(8000);
+    for clock in [Clock::Tsc, Clock::System] {
+        let memory = Memory::new();
+        let logger = RingLogger::builder()
+            .lanes(3)
+            .lane_capacity(16 << 10)
+            .clock(clock)
+            .sink(memory.clone())
+            .build()
+            .unwrap();
+        let turn = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for me in 0..THREADS {
+                let (logger, turn) = (&logger, &turn);
+                scope.spawn(move || {
+                    for number in (me..turns).step_by(THREADS) {
+                        while turn.load(Ordering::Acquire) != number {
+                            thread::yield_now();
+                        }
+                        assert_eq!(info!(logger: logger, "all {number}"), Outcome::Accepted);
+                        turn.store(number + 1, Ordering::Release);
+                    }
+                });
+            }
+        });
+        logger.shutdown(LONG);
+        let log = Log::of(&memory);
+        assert!(
+            log.numbers()["all"].iter().copied().eq(0..turns as u64),
+            "{clock:?}"
+        );
+        assert_eq!(logger.stats().late, 0, "{clock:?}");
+    }
+}
+
+/// A time that the caller names is the caller's business.
+#[test]
+fn records_of_one_thread_keep_their_order_whatever_times_they_name() {
+    let memory = Memory::new();
+    let logger = RingLogger::builder().sink(memory.clone()).build().unwrap();
+    let mut random = Random::new(5);
+    for number in 0..500 {
+        let at = ringlog::Timestamp::from_unix_nanos(random.below(1 << 31) << 30);
+        info!(logger: &logger, at: at, "main {number}");
+        info!(logger: &logger, "now {number}");
+    }
+    logger.shutdown(LONG);
+    let log = Log::of(&memory);
+    let numbers: Vec<_> = log.texts().iter().map(|text| (*text).to_owned()).collect();
+    let expected: Vec<_> = (0..500)
+        .flat_map(|number| [format!("main {number}"), format!("now {number}")])
+        .collect();
+    assert_eq!(numbers, expected);
+    assert_eq!(logger.stats().late, 0);
+}
+
+#[test]
+fn a_record_that_comes_too_late_for_its_place_is_counted() {
+    /// Logs while it is formatted, so that the outer record is older than the inner one.
+    struct Nested<'a>(&'a RingLogger);
+    impl std::fmt::Display for Nested<'_> {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            info!(logger: self.0, "inner");
+            f.write_str("outer")
+        }
+    }
+
+    let memory = Memory::new();
+    let logger = RingLogger::builder().sink(memory.clone()).build().unwrap();
+    info!(logger: &logger, "{}", Nested(&logger));
+    logger.flush(Duration::from_secs(10)).unwrap();
+    let log = Log::of(&memory);
+    assert_eq!(log.texts(), ["inner", "outer"]);
+    assert_eq!(log.late(), logger.stats().late);
+}

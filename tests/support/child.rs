@@ -1,0 +1,49 @@
+//! Tests that need a process of their own: the test binary runs itself, with that test alone.
+
+use std::env;
+use std::process::{Command, Output, Stdio};
+
+const VARIABLE: &str = "RINGLOG_TEST_CHILD";
+const DONE: &str = "the child came to its end";
+
+/// Whether this process was started to run the test alone.
+pub fn is_child() -> bool {
+    env::var_os(VARIABLE).is_some()
+}
+
+/// The command that runs the test alone.
+pub fn command(test: &str) -> Command {
+    let binary = env::current_exe().expect("the test binary has a path");
+    let mut command = Command::new(binary);
+    command
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(VARIABLE, test)
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs the body in a process of its own, in which nothing else runs, and answers its output. In
+/// that process it answers `None`.
+#[track_caller]
+pub fn alone(test: &str, body: impl FnOnce()) -> Option<Output> {
+    if is_child() {
+        body();
+        println!("{DONE}");
+        return None;
+    }
+    let output = command(test).output().expect("the test binary runs");
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(
+        output.status.success(),
+        "{}\n{stdout}\n{stderr}",
+        output.status
+    );
+    assert!(
+        stdout.contains(DONE),
+        "`{test}` ran no test\n{stdout}\n{stderr}"
+    );
+    Some(output)
+}

@@ -1,0 +1,182 @@
+//! The log, read back. A line that does not look like one ends the test.
+
+use ringlog::Level;
+use ringlog::sink::Memory;
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Nanoseconds since 1970.
+    pub time: u64,
+    pub level: Level,
+    pub target: String,
+    /// File and line.
+    pub location: String,
+    pub thread: String,
+    pub text: String,
+}
+
+impl Line {
+    #[track_caller]
+    pub fn parse(line: &str) -> Line {
+        Line::try_parse(line).unwrap_or_else(|| panic!("not a line of the log: {line:?}"))
+    }
+
+    fn try_parse(line: &str) -> Option<Line> {
+        let (time, rest) = line.split_at_checked(30)?;
+        let (level, rest) = rest.strip_prefix(' ')?.split_at_checked(5)?;
+        let (target, rest) = rest.strip_prefix(' ')?.split_once(' ')?;
+        let (location, rest) = rest.split_once(" [")?;
+        let (thread, text) = rest.split_once("] ")?;
+        let level = level.trim_end();
+        Some(Line {
+            time: nanos(time)?,
+            // `from_str` would take lower case as well.
+            level: Level::ALL
+                .into_iter()
+                .find(|known| known.as_str() == level)?,
+            target: target.into(),
+            location: location.into(),
+            thread: thread.into(),
+            text: text.into(),
+        })
+    }
+
+    /// Whether the logger wrote it itself.
+    pub fn is_own(&self) -> bool {
+        self.target == "ringlog" && self.location == "-"
+    }
+
+    /// The dropped records that the line tells of, by level, if it is such a line.
+    #[track_caller]
+    pub fn gap(&self) -> Option<[u64; Level::COUNT]> {
+        if !self.is_own() {
+            return None;
+        }
+        let (total, by_level) = self.text.split_once(" records dropped here: ")?;
+        let mut counts = [0; Level::COUNT];
+        for part in by_level.split(", ") {
+            let (count, level) = part.split_once(' ').expect("a number and a level");
+            let level: Level = level.parse().expect("a level");
+            counts[level.index()] += count.parse::<u64>().expect("a number");
+        }
+        assert_eq!(total.parse(), Ok(counts.iter().sum::<u64>()), "{self:?}");
+        assert_ne!(counts, [0; Level::COUNT], "a gap of nothing: {self:?}");
+        Some(counts)
+    }
+}
+
+/// All lines of a log.
+#[derive(Clone, Debug)]
+pub struct Log {
+    pub lines: Vec<Line>,
+}
+
+impl Log {
+    #[track_caller]
+    pub fn parse(text: &str) -> Log {
+        assert!(
+            text.is_empty() || text.ends_with('\n'),
+            "the last line is torn"
+        );
+        Log {
+            lines: text.lines().map(Line::parse).collect(),
+        }
+    }
+
+    #[track_caller]
+    pub fn of(memory: &Memory) -> Log {
+        Log::parse(&memory.contents())
+    }
+
+    /// The lines that the test's own statements made.
+    pub fn records(&self) -> impl Iterator<Item = &Line> {
+        self.lines.iter().filter(|line| !line.is_own())
+    }
+
+    pub fn texts(&self) -> Vec<&str> {
+        self.records().map(|line| &*line.text).collect()
+    }
+
+    /// The dropped records that the log tells of, by level.
+    pub fn gaps(&self) -> [u64; Level::COUNT] {
+        let mut sum = [0; Level::COUNT];
+        for gap in self.lines.iter().filter_map(Line::gap) {
+            for (sum, count) in sum.iter_mut().zip(gap) {
+                *sum += count;
+            }
+        }
+        sum
+    }
+
+    /// How many records have an earlier time than one before them.
+    pub fn late(&self) -> u64 {
+        let mut latest = 0;
+        let mut late = 0;
+        for line in self.records() {
+            late += u64::from(line.time < latest);
+            latest = latest.max(line.time);
+        }
+        late
+    }
+
+    /// The records whose text is `NAME NUMBER ...`, the numbers of each name in the order in which
+    /// they stand in the log.
+    #[track_caller]
+    pub fn numbers(&self) -> std::collections::BTreeMap<&str, Vec<u64>> {
+        let mut numbers = std::collections::BTreeMap::<_, Vec<u64>>::new();
+        for line in self.records() {
+            let mut words = line.text.split(' ');
+            let (Some(name), Some(number)) = (words.next(), words.next()) else {
+                panic!("not a name and a number: {line:?}");
+            };
+            let number = number.parse().expect("a number");
+            numbers.entry(name).or_default().push(number);
+        }
+        numbers
+    }
+}
+
+/// `2026-11-23T06:24:46.204916267Z` as nanoseconds since 1970.
+fn nanos(text: &str) -> Option<u64> {
+    let bytes = text.as_bytes();
+    for (place, mark) in [
+        (4, b'-'),
+        (7, b'-'),
+        (10, b'T'),
+        (13, b':'),
+        (16, b':'),
+        (19, b'.'),
+    ] {
+        if *bytes.get(place)? != mark {
+            return None;
+        }
+    }
+    let number = |from: usize, to: usize| {
+        let digits = text.get(from..to)?;
+        digits
+            .bytes()
+            .all(|digit| digit.is_ascii_digit())
+            .then_some(())?;
+        digits.parse::<u64>().ok()
+    };
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let february = 28 + u64::from(leap(year));
+    let months = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let days = (1970..year)
+        .map(|year| 365 + u64::from(leap(year)))
+        .sum::<u64>()
+        + months
+            .iter()
+            .take(usize::try_from(month.checked_sub(1)?).ok()?)
+            .sum::<u64>()
+        + day.checked_sub(1)?;
+    let seconds = days * 86_400 + number(11, 13)? * 3600 + number(14, 16)? * 60 + number(17, 19)?;
+    if bytes.len() != 30 || bytes[29] != b'Z' {
+        return None;
+    }
+    seconds
+        .checked_mul(1_000_000_000)?
+        .checked_add(number(20, 29)?)
+}
