@@ -94,9 +94,10 @@ fn a_text_of_a_megabyte_is_cut_like_any_other() {
     for lanes in [1, 0] {
         for (texts, cut) in [
             logged(blocking(lanes), |logger| info!(logger: logger, "{text}")),
-            logged(blocking(lanes), |logger| {
-                info!(logger: logger, "{}", Formatted(&text))
-            }),
+            logged(
+                blocking(lanes),
+                |logger| info!(logger: logger, "{}", Formatted(&text)),
+            ),
         ] {
             let (kept, missing) = split_mark(&texts[0]);
             assert_eq!(kept.len() + missing, 1 << 20);
@@ -108,9 +109,10 @@ fn a_text_of_a_megabyte_is_cut_like_any_other() {
 #[test]
 fn the_longest_texts_are_cut_to_the_same_length() {
     let (short, long, longer) = ("s".repeat(100), "l".repeat(3000), "m".repeat(5000));
-    let (texts, cut) = logged(blocking(1), |logger| {
-        info!(logger: logger, "{long}|{}|{short}|{longer}|{}", 7, 'z')
-    });
+    let (texts, cut) = logged(
+        blocking(1),
+        |logger| info!(logger: logger, "{long}|{}|{short}|{longer}|{}", 7, 'z'),
+    );
     let (long, longer) = (split_mark(&texts[0]), split_mark(&texts[3]));
     assert_eq!(long.0.len(), longer.0.len());
     assert!(long.0.len() > 1650, "{} bytes kept", long.0.len());
@@ -125,9 +127,10 @@ fn the_longest_texts_are_cut_to_the_same_length() {
 #[test]
 fn a_short_text_is_not_cut_because_a_formatted_one_before_it_is_long() {
     let long = "l".repeat(5000);
-    let (texts, cut) = logged(blocking(1), |logger| {
-        info!(logger: logger, "{}|{:?}|{}", Formatted(&long), Some(7), Formatted("short"))
-    });
+    let (texts, cut) = logged(
+        blocking(1),
+        |logger| info!(logger: logger, "{}|{:?}|{}", Formatted(&long), Some(7), Formatted("short")),
+    );
     assert!(split_mark(&texts[0]).1 > 0);
     assert_eq!(texts[1..], ["Some(7)", "short"]);
     assert_eq!(cut, 1);
@@ -164,12 +167,17 @@ fn the_length_of_a_record_can_be_limited() {
             // 40 bytes in the first slot, 56 in each that follows.
             let most = 40 + (slots - 1) * 56;
             let text = "x".repeat(4000);
-            let (texts, cut) = logged(blocking(lanes).max_record_slots(slots), |logger| {
-                info!(logger: logger, "{text}")
-            });
+            let (texts, cut) = logged(
+                blocking(lanes).max_record_slots(slots),
+                |logger| info!(logger: logger, "{text}"),
+            );
             let (kept, missing) = split_mark(&texts[0]);
             assert_eq!(kept.len() + missing, 4000);
-            assert!(kept.len() <= most && kept.len() + 16 > most, "{}", kept.len());
+            assert!(
+                kept.len() <= most && kept.len() + 16 > most,
+                "{}",
+                kept.len()
+            );
             assert_eq!(cut, 1);
         }
     }
@@ -181,7 +189,11 @@ fn a_record_is_never_longer_than_a_quarter_of_the_smallest_ring() {
     let small = blocking(1).lane_capacity(16).shared_capacity(1024);
     let (texts, cut) = logged(small, |logger| info!(logger: logger, "{text}"));
     let (kept, _) = split_mark(&texts[0]);
-    assert!(kept.len() <= 40 + 3 * 56 && kept.len() > 150, "{}", kept.len());
+    assert!(
+        kept.len() <= 40 + 3 * 56 && kept.len() > 150,
+        "{}",
+        kept.len()
+    );
     assert_eq!(cut, 1);
 }
 
@@ -196,7 +208,10 @@ fn numbers_that_do_not_fit_are_marked_as_missing() {
             )
         });
         assert_eq!(texts[..4], ["1", "2", "3", "4"]);
-        assert!(texts.last().unwrap().ends_with("<incomplete record>"), "{texts:?}");
+        assert!(
+            texts.last().unwrap().ends_with("<incomplete record>"),
+            "{texts:?}"
+        );
         assert!(texts.len() < 7);
         assert_eq!(cut, 1);
     }
@@ -205,9 +220,10 @@ fn numbers_that_do_not_fit_are_marked_as_missing() {
 #[test]
 fn an_empty_text_is_a_text() {
     for lanes in [1, 0] {
-        let (texts, cut) = logged(blocking(lanes), |logger| {
-            info!(logger: logger, "{}|{}|{}", "", String::new(), Formatted(""))
-        });
+        let (texts, cut) = logged(
+            blocking(lanes),
+            |logger| info!(logger: logger, "{}|{}|{}", "", String::new(), Formatted("")),
+        );
         assert_eq!(texts, ["", "", ""]);
         assert_eq!(cut, 0);
     }

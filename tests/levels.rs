@@ -46,7 +46,11 @@ fn a_filter_lets_through_its_level_and_all_that_is_more_severe() {
             } else {
                 Outcome::Filtered
             };
-            assert_eq!(books.note(level, outcome), expected, "{level} at {filter:?}");
+            assert_eq!(
+                books.note(level, outcome),
+                expected,
+                "{level} at {filter:?}"
+            );
         }
         let report = logger.shutdown(LONG);
         books.check_report(&logger, &report);
@@ -133,7 +137,10 @@ fn arguments_are_evaluated_once_if_the_record_is_wanted_and_not_at_all_otherwise
         .build()
         .unwrap();
     for _ in 0..10 {
-        assert_eq!(debug!(logger: &logger, "{}", expensive()), Outcome::Filtered);
+        assert_eq!(
+            debug!(logger: &logger, "{}", expensive()),
+            Outcome::Filtered
+        );
         assert_eq!(
             rlog!(logger: &logger, Level::Trace, "{0} {0} {n}", expensive(), n = expensive()),
             Outcome::Filtered
@@ -180,5 +187,8 @@ fn a_level_is_read_from_its_name() {
     assert_eq!("off".parse(), Ok(LevelFilter::Off));
     assert!("off".parse::<Level>().is_err());
     let error = "loud".parse::<LevelFilter>().unwrap_err().to_string();
-    assert!(error.contains("`loud`") && error.contains("trace"), "{error}");
+    assert!(
+        error.contains("`loud`") && error.contains("trace"),
+        "{error}"
+    );
 }

@@ -16,11 +16,8 @@ pub(crate) fn pin_current_thread(core: usize) -> Result<(), PinError> {
     platform::pin_current_thread(core).map_err(|reason| PinError { core, reason })
 }
 
-/// The cores on which the calling thread may run now, in ascending order. Empty where the platform
-/// does not say.
-pub(crate) fn allowed_cores() -> Vec<usize> {
-    platform::allowed_cores()
-}
+#[cfg(test)]
+use platform::allowed_cores;
 
 /// A thread could not be pinned to a core. The text names the core and says why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +41,10 @@ enum Reason {
     /// The kernel said yes, and the thread's mask is still another.
     NotApplied { allowed: Vec<usize> },
     /// The platform cannot do it.
+    #[cfg_attr(
+        all(target_os = "linux", not(miri)),
+        expect(dead_code, reason = "Linux can do it")
+    )]
     Unsupported,
 }
 
@@ -153,6 +154,7 @@ mod platform {
         })
     }
 
+    /// The cores on which the calling thread may run now, in ascending order.
     pub(super) fn allowed_cores() -> Vec<usize> {
         // The kernel refuses a mask smaller than its own, which on the largest machines is larger
         // than the C library's type.

@@ -1,0 +1,8 @@
+use ringlog::{Level, info, rlog};
+
+fn main() {
+    info!();
+    rlog!();
+    rlog!(Level::Info);
+    info!(target: "t");
+}

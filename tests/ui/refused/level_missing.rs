@@ -1,0 +1,6 @@
+use ringlog::rlog;
+
+fn main() {
+    rlog!("text {}", 1);
+    rlog!(target: "t", "text");
+}

@@ -1,0 +1,5 @@
+use ringlog::rlog;
+
+fn main() {
+    rlog!(3, "text");
+}

@@ -1,0 +1,6 @@
+use ringlog::info;
+
+fn main() {
+    let target = "t";
+    info!(target: target, "text");
+}

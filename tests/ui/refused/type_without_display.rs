@@ -1,0 +1,7 @@
+use ringlog::info;
+
+struct Plain;
+
+fn main() {
+    info!("{}", Plain);
+}

@@ -1,0 +1,5 @@
+use ringlog::info;
+
+fn main() {
+    info!("{nobody} and {nobody}");
+}
