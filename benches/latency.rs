@@ -3,11 +3,14 @@
 //! One thread logs, pinned to one core; the consumer is pinned to another. A sample is a burst of 20
 //! calls, whose time is divided by 20, or a single call. How time is read, and what is taken off for
 //! reading it, is told in `support/ticks.rs`; `empty_ns` is what was taken off each sample, before
-//! the division.
+//! the division, and `step_ns` is the step in which the counter moves, below which a single call
+//! cannot be resolved.
 //!
-//! From the start of one sample to the next it is one millisecond: the thread sleeps through the
-//! first half, in which the consumer empties the ring on a machine with few cores, too, and spins
-//! through the second, so that its core is awake again and at speed.
+//! From the start of one sample to the next it is one millisecond. The thread sleeps through the
+//! first part of it (`--sleep-us`, half a millisecond unless said otherwise), as a program does that
+//! waits for its next event, and spins through the rest, so that its core is awake again and at speed.
+//! What ran on the core meanwhile has taken its share of the caches. `--sleep-us 0` shows the cost to
+//! a thread that never gives up its core.
 //!
 //! A case is named after its samples (`burst20`, `single`), its clock (`tsc`, `arrival`, `system`),
 //! its arguments (`none`; `numbers`: two integers and a double; `text24`: a string of 24 bytes) and
@@ -44,9 +47,6 @@ use support::ticks::{self, Scale};
 /// From the start of one sample to the next.
 const PERIOD: Duration = Duration::from_millis(1);
 
-/// The part of the period after a sample that the thread sleeps.
-const ASLEEP: Duration = Duration::from_micros(500);
-
 /// Samples at the start of a case that are not counted: the first one registers the statement.
 const WARM_UP: u64 = 10;
 
@@ -66,6 +66,8 @@ Options:
   --filter SUBSTRING     only the cases with this in their names
   --reps N               how often all cases are repeated (default 5)
   --bursts N             samples per case and repetition (default 1000)
+  --sleep-us N           how much of the millisecond between two samples the thread that logs
+                         sleeps (0 to 1000; default 500); it spins through the rest
   --file PATH            writes the log to a file, not to a null sink
   --idle adaptive|spin   what the consumer does when it is idle (default adaptive)
   --producer-core N      where the thread that logs runs (default: one of the last two allowed)
@@ -77,6 +79,7 @@ struct Options {
     json: bool,
     reps: u64,
     bursts: u64,
+    sleep: Duration,
     filter: String,
     file: Option<PathBuf>,
     idle: Idle,
@@ -91,6 +94,7 @@ fn options(mut arguments: Arguments) -> Result<Option<Options>, UsageError> {
         json: false,
         reps: if measuring { 5 } else { 1 },
         bursts: if measuring { 1000 } else { 10 },
+        sleep: PERIOD / 2,
         filter: String::new(),
         file: None,
         idle: Idle::Adaptive,
@@ -105,6 +109,10 @@ fn options(mut arguments: Arguments) -> Result<Option<Options>, UsageError> {
             Some("--json") => options.json = true,
             Some("--reps") => options.reps = arguments.number("--reps", 1..=1000)?,
             Some("--bursts") => options.bursts = arguments.number("--bursts", 1..=10_000_000)?,
+            Some("--sleep-us") => {
+                let most = PERIOD.as_micros() as u64;
+                options.sleep = Duration::from_micros(arguments.number("--sleep-us", 0..=most)?);
+            }
             Some("--filter") => options.filter = arguments.text("--filter")?,
             Some("--file") => options.file = Some(arguments.path("--file")?),
             Some("--idle") => {
@@ -201,6 +209,7 @@ struct Plan {
     pair: Pair,
     scale: Scale,
     bursts: u64,
+    sleep: Duration,
 }
 
 impl Plan {
@@ -225,7 +234,9 @@ impl Plan {
             if number >= WARM_UP {
                 histogram.saturating_record(self.scale.ticks(start, stop));
             }
-            thread::sleep(ASLEEP);
+            if !self.sleep.is_zero() {
+                thread::sleep(self.sleep);
+            }
             while begin.elapsed() < PERIOD {
                 std::hint::spin_loop();
             }
@@ -370,6 +381,7 @@ impl Case {
             .measured("p50_low_ns", low, 2)
             .measured("p50_high_ns", high, 2)
             .measured("empty_ns", plan.scale.empty(), 2)
+            .measured("step_ns", plan.scale.step(), 2)
             .count("samples", self.ticks.len())
     }
 }
@@ -393,6 +405,7 @@ fn run(options: &Options) -> Result<(), String> {
         pair,
         scale: Scale::measure(),
         bursts: options.bursts,
+        sleep: options.sleep,
     };
     let mut cases = Case::all();
     cases.retain(|case| case.name().contains(&options.filter));

@@ -13,6 +13,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ringlog::warn!(target: "risk", "position {} of {}", 990, 1000);
 
     let report = logger.shutdown(Duration::from_secs(1));
-    println!("{report:?}");
+    println!("{report}");
     Ok(())
 }

@@ -12,8 +12,8 @@
 //!
 //! What a line of a log cannot hold looks different there:
 //! * A byte that is not part of valid UTF-8 becomes `\x` and two hexadecimal digits.
-//! * Control characters are escaped by the logger, as in any record. A carriage return in front of
-//!   the newline is one of them.
+//! * Control characters are escaped by the logger, as in any record. A tab is one of them, and so is
+//!   a carriage return in front of the newline.
 //! * A line that is longer than a record, about 3.5 KiB, is cut by the logger, which marks the
 //!   place. If it is longer than 8 KiB, a note behind the mark says how much was not even read.
 //! * The log ends with a newline whether or not the input does.

@@ -5,12 +5,12 @@
 
 #[test]
 #[cfg_attr(miri, ignore = "runs the compiler")]
-fn wrong_statements_are_refused_with_one_clear_error_each() {
+fn wrong_statements_are_refused_in_plain_words() {
     trybuild::TestCases::new().compile_fail("tests/ui/refused/*.rs");
 }
 
 #[test]
 #[cfg_attr(miri, ignore = "runs the compiler")]
-fn right_statements_compile_without_a_warning_and_without_a_prelude() {
+fn right_statements_need_no_prelude_and_give_no_warning() {
     trybuild::TestCases::new().pass("tests/ui/accepted/*.rs");
 }

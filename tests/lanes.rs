@@ -59,7 +59,10 @@ fn ten_thousand_short_lived_threads_are_as_fine_as_one() {
     assert_eq!(numbers.len(), threads);
     assert!(numbers.values().all(|numbers| numbers == &[0, 1, 2]));
     for line in log.records() {
-        assert!(line.text.starts_with(&format!("{} ", line.thread)), "{line:?}");
+        assert!(
+            line.text.starts_with(&format!("{} ", line.thread)),
+            "{line:?}"
+        );
     }
 }
 
@@ -87,7 +90,10 @@ fn a_record_is_never_put_down_to_another_thread() {
         if line.thread.bytes().all(|byte| byte.is_ascii_digit()) {
             unnamed += 1;
         } else {
-            assert!(line.text.starts_with(&format!("{} ", line.thread)), "{line:?}");
+            assert!(
+                line.text.starts_with(&format!("{} ", line.thread)),
+                "{line:?}"
+            );
         }
     }
     assert!(unnamed < threads);
@@ -138,7 +144,10 @@ fn a_lane_serves_one_thread_after_the_other() {
         assert!(numbers.into_iter().eq(0..20), "{thread}");
     }
     for line in log.records() {
-        assert!(line.text.starts_with(&format!("{} ", line.thread)), "{line:?}");
+        assert!(
+            line.text.starts_with(&format!("{} ", line.thread)),
+            "{line:?}"
+        );
     }
 }
 
@@ -152,7 +161,10 @@ fn warming_up_claims_the_lane_that_the_thread_will_use() {
         .build()
         .unwrap();
     logger.warm_up();
-    assert!(!logger.producer().has_lane(), "the only lane is this thread's");
+    assert!(
+        !logger.producer().has_lane(),
+        "the only lane is this thread's"
+    );
     logger.warm_up();
     assert_eq!(info!(logger: &logger, "main {}", 1), Outcome::Accepted);
     let other = thread::scope(|scope| {
@@ -176,7 +188,10 @@ fn handles_have_lanes_as_long_as_there_are_any_and_share_a_ring_beyond() {
         .unwrap();
     let producers: Vec<Producer> = (0..8).map(|_| logger.producer()).collect();
     let with_lane: Vec<bool> = producers.iter().map(Producer::has_lane).collect();
-    assert_eq!(with_lane, [true, true, true, false, false, false, false, false]);
+    assert_eq!(
+        with_lane,
+        [true, true, true, false, false, false, false, false]
+    );
     for number in 0..100 {
         for (index, producer) in producers.iter().enumerate() {
             books.note(Level::Info, info!(logger: producer, "p{index} {number}"));
@@ -231,7 +246,12 @@ fn a_handle_may_go_from_thread_to_thread() {
         }
         let report = logger.shutdown(LONG);
         books.check_report(&logger, &report);
-        assert!(Log::of(&memory).numbers()["all"].iter().copied().eq(0..1000));
+        assert!(
+            Log::of(&memory).numbers()["all"]
+                .iter()
+                .copied()
+                .eq(0..1000)
+        );
     }
 }
 
@@ -351,7 +371,10 @@ fn destructors_of_thread_local_values_may_log() {
             assert_eq!(BTreeSet::from_iter(numbers), (0..3).collect(), "{thread}");
         }
         for line in log.records() {
-            assert!(line.text.starts_with(&format!("{} ", line.thread)), "{line:?}");
+            assert!(
+                line.text.starts_with(&format!("{} ", line.thread)),
+                "{line:?}"
+            );
         }
     }
 }
@@ -412,7 +435,13 @@ fn log_from_the_c_librarys_destructors(lanes: usize, log_before: bool) {
 
     impl Last {
         fn log(&mut self) {
-            let Last { logger, books, thread, number, .. } = self;
+            let Last {
+                logger,
+                books,
+                thread,
+                number,
+                ..
+            } = self;
             books.note(Level::Info, info!(logger: &**logger, "t{thread} {number}"));
             *number += 1;
         }
@@ -444,10 +473,15 @@ fn log_from_the_c_librarys_destructors(lanes: usize, log_before: bool) {
             .unwrap(),
     );
     // The standard library's own key comes first.
-    in_thread("first", || EARLY.with_borrow_mut(|early| early.0 = Some(Box::new(|| ()))));
+    in_thread("first", || {
+        EARLY.with_borrow_mut(|early| early.0 = Some(Box::new(|| ())))
+    });
     let mut key = 0;
     // SAFETY: the destructor takes what is stored under the key.
-    assert_eq!(unsafe { libc::pthread_key_create(&mut key, Some(log_again)) }, 0);
+    assert_eq!(
+        unsafe { libc::pthread_key_create(&mut key, Some(log_again)) },
+        0
+    );
     let threads = scaled(100);
     for thread in 0..threads {
         let mut last = Box::new(Last {
@@ -472,7 +506,10 @@ fn log_from_the_c_librarys_destructors(lanes: usize, log_before: bool) {
     books.check_report(&logger, &report);
     assert_eq!(report.written, 4 * threads as u64);
     for numbers in Log::of(&memory).numbers().values() {
-        assert_eq!(BTreeSet::from_iter(numbers.iter().copied()), (0..4).collect());
+        assert_eq!(
+            BTreeSet::from_iter(numbers.iter().copied()),
+            (0..4).collect()
+        );
     }
 }
 

@@ -78,6 +78,7 @@ pub use fallback::{read, read as start, read as stop};
 pub struct Scale {
     nanoseconds_per_tick: f64,
     empty: u64,
+    step: u64,
 }
 
 impl Scale {
@@ -98,6 +99,7 @@ impl Scale {
         Scale {
             nanoseconds_per_tick: elapsed.as_nanos() as f64 / (last - first) as f64,
             empty: empty[empty.len() / 2],
+            step: empty.iter().copied().fold(0, greatest_common_divisor),
         }
     }
 
@@ -117,6 +119,12 @@ impl Scale {
         self.nanoseconds(self.empty as f64)
     }
 
+    /// The step in which the counter moves, in nanoseconds; on some processors it counts a slower
+    /// clock, multiplied. No figure of a single stretch is finer than this.
+    pub fn step(&self) -> f64 {
+        self.nanoseconds(self.step as f64)
+    }
+
     /// What one bare `rdtsc` costs, in nanoseconds, when many follow each other: the median of 101
     /// runs of 1,000.
     pub fn bare_read(&self) -> f64 {
@@ -130,4 +138,11 @@ impl Scale {
         });
         median(runs.collect())
     }
+}
+
+fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }

@@ -33,7 +33,7 @@ use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ringlog::{Level, Overflow, RingLogger, error, info, rlog, sink, warn};
+use ringlog::{Level, Overflow, RingLogger, ShutdownOutcome, error, info, rlog, sink, warn};
 
 use book::{Book, Event, Fill};
 use generator::Generator;
@@ -374,10 +374,14 @@ fn run(options: &Options) -> Result<bool, String> {
             intake.malformed
         );
     }
-    match intake.error {
-        Some(error) => Err(format!("cannot read {source}: {error}")),
-        None => Ok(intake.malformed == 0),
+    if let Some(error) = intake.error {
+        return Err(format!("cannot read {source}: {error}"));
     }
+    // What was dropped was dropped by choice, and the log says where.
+    if report.outcome != ShutdownOutcome::Drained || report.failed > 0 {
+        return Err(format!("{} is not complete", options.log.display()));
+    }
+    Ok(intake.malformed == 0)
 }
 
 fn print_cost(timer: &Timer) {

@@ -88,31 +88,44 @@ pub(super) fn put_escaped(out: &mut Vec<u8>, text: &[u8]) {
 }
 
 fn put_characters(out: &mut Vec<u8>, text: &str) {
+    const CHUNK: usize = 16;
+    let bytes = text.as_bytes();
     // Everything up to here is in `out`.
     let mut done = 0;
-    let bytes = text.as_bytes();
-    for (at, &byte) in bytes.iter().enumerate() {
-        // The first bytes of all that is dangerous, and of much that is not.
-        if byte >= b' ' && byte != 0x7f && byte != 0xc2 && byte != 0xe2 {
-            continue;
-        }
-        let Some(character) = text[at..].chars().next() else {
-            break;
+    for (index, chunk) in bytes.chunks(CHUNK).enumerate() {
+        // All at once, which the compiler makes vector code of.
+        let harmless = match <&[u8; CHUNK]>::try_from(chunk) {
+            Ok(chunk) => !chunk
+                .iter()
+                .fold(false, |any, &byte| any | may_start_danger(byte)),
+            Err(_) => false,
         };
-        if !is_dangerous(character) {
+        if harmless {
             continue;
         }
-        out.extend_from_slice(&bytes[done..at]);
-        done = at + character.len_utf8();
-        match character {
-            '\n' => out.extend_from_slice(b"\\n"),
-            '\r' => out.extend_from_slice(b"\\r"),
-            '\t' => out.extend_from_slice(b"\\t"),
-            '\0'..='\x7f' => put_hex(out, byte),
-            _ => out.extend(character.escape_unicode().map(|ascii| ascii as u8)),
+        let start = index * CHUNK;
+        for at in (start..start + chunk.len()).filter(|&at| may_start_danger(bytes[at])) {
+            let Some(character) = text[at..].chars().next().filter(|&c| is_dangerous(c)) else {
+                continue;
+            };
+            out.extend_from_slice(&bytes[done..at]);
+            done = at + character.len_utf8();
+            match character {
+                '\n' => out.extend_from_slice(b"\\n"),
+                '\r' => out.extend_from_slice(b"\\r"),
+                '\t' => out.extend_from_slice(b"\\t"),
+                '\0'..='\x7f' => put_hex(out, bytes[at]),
+                _ => out.extend(character.escape_unicode().map(|ascii| ascii as u8)),
+            }
         }
     }
     out.extend_from_slice(&bytes[done..]);
+}
+
+/// Whether the byte is the first of a character that is dangerous, or of one that begins alike.
+#[inline(always)]
+fn may_start_danger(byte: u8) -> bool {
+    (byte < b' ') | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xe2)
 }
 
 fn is_dangerous(character: char) -> bool {

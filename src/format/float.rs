@@ -76,7 +76,7 @@ pub(super) fn put_f64(out: &mut impl Put, number: f64) {
 pub(super) fn put_shortest(out: &mut impl Put, number: impl Float) {
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format(number).as_bytes();
-    if has_letters(text) || may_lie_halfway(text) && lies_halfway(number.into(), text) {
+    if has_letters(text) || lies_halfway(number.into(), text) {
         let text = special(number.into(), text);
         out.bytes(&text.bytes[..text.length]);
         return;
@@ -118,24 +118,22 @@ fn special(number: f64, text: &[u8]) -> LongText {
     out
 }
 
-/// Whether [`lies_halfway`] has to be asked: digits that may have been rounded down end like this.
-#[inline(always)]
-fn may_lie_halfway(digits: &[u8]) -> bool {
-    matches!(digits.last(), Some(b'2' | b'7'))
-}
-
 /// Whether the number is exactly these digits, which may have a point among them, and a 5.
 ///
-/// A number M / 2^S with odd M has the decimal digits of M 5^S, because it is M 5^S / 10^S. None of
-/// the digits that end in 5 are those of a whole number, and 17 digits and a 5 are less than 5^26.
-#[inline(never)]
+/// A number M / 2^S with odd M is M 5^S / 10^S, so its exact decimal has S digits after the point
+/// and ends in 5. It is compared only if it can have as few as 17 digits and that 5: 5^26 has more.
+#[inline(always)]
 fn lies_halfway(number: f64, digits: &[u8]) -> bool {
     let (mantissa, shift) = mantissa_and_shift(number);
     let zeros = mantissa.trailing_zeros();
-    let Some(shift @ 1..=25) = shift.checked_sub(zeros) else {
-        return false;
-    };
-    let exact = u128::from(mantissa >> zeros) * u128::from(5_u64.pow(shift));
+    let shift = shift.wrapping_sub(zeros);
+    (1..=25).contains(&shift) && are_followed_by_5(digits, mantissa >> zeros, shift)
+}
+
+#[cold]
+#[inline(never)]
+fn are_followed_by_5(digits: &[u8], mantissa: u64, shift: u32) -> bool {
+    let exact = u128::from(mantissa) * u128::from(5_u64.pow(shift));
     let printed = digits
         .iter()
         .filter(|byte| byte.is_ascii_digit())
@@ -177,16 +175,20 @@ impl Put for LongText {
 pub(super) fn put_debug(out: &mut impl Put, number: impl Float) {
     let mut buffer = zmij::Buffer::new();
     let text = buffer.format(number).as_bytes();
+    let is_positional = !number.is_debugged_with_exponent();
+    if is_positional && !has_letters(text) && !lies_halfway(number.into(), text) {
+        return out.bytes(text);
+    }
     let Some(decimal) = Decimal::parse(number.into(), text) else {
         return out.bytes(text);
     };
-    if number.is_debugged_with_exponent() {
-        decimal.put_exponential(out, b'e');
-    } else {
+    if is_positional {
         decimal.put_positional(out);
         if decimal.is_whole() {
             out.bytes(b".0");
         }
+    } else {
+        decimal.put_exponential(out, b'e');
     }
 }
 
@@ -250,9 +252,11 @@ impl Decimal {
                 .iter()
                 .fold(0, |number, digit| number * 10 + i32::from(digit - b'0'));
         let digits = &mut decimal.digits[..decimal.count];
-        if may_lie_halfway(digits) && lies_halfway(number, digits) {
-            // The digit is 2 or 7, so there is nothing to carry.
-            digits[digits.len() - 1] += 1;
+        if lies_halfway(number, digits) {
+            // There is nothing to carry: 9 would have been rounded up to a digit less.
+            if let Some(last) = digits.last_mut() {
+                *last += 1;
+            }
         }
         while decimal.count > 0 && decimal.digits[decimal.count - 1] == b'0' {
             decimal.count -= 1;

@@ -65,6 +65,9 @@ pub(super) fn put_up_to_eight(out: &mut impl Put, number: u32) {
     out.put(&text.to_le_bytes(), 8 - leading_zeros as usize);
 }
 
+/// The least number of more than eight digits.
+const EIGHT: u64 = 100_000_000;
+
 /// Appends an integer.
 #[inline(always)]
 pub(super) fn put_unsigned(out: &mut impl Put, number: u64) {
@@ -72,11 +75,17 @@ pub(super) fn put_unsigned(out: &mut impl Put, number: u64) {
         let entry = u32::from_le_bytes(THOUSAND[number as usize]);
         let shift = entry >> 24;
         out.put(&(entry >> shift).to_le_bytes(), 3 - (shift / 8) as usize);
-    } else if number < 100_000_000 {
+    } else if number < EIGHT {
         put_up_to_eight(out, number as u32);
     } else {
-        let (digits, length) = long_digits(number);
-        out.put(&digits, length);
+        let (high, low) = (number / EIGHT, (number % EIGHT) as u32);
+        if high < EIGHT {
+            put_up_to_eight(out, high as u32);
+        } else {
+            put_up_to_eight(out, (high / EIGHT) as u32);
+            out.put(&eight_digits((high % EIGHT) as u32), 8);
+        }
+        out.put(&eight_digits(low), 8);
     }
 }
 
@@ -85,28 +94,6 @@ pub(super) fn put_unsigned(out: &mut impl Put, number: u64) {
 pub(super) fn put_signed(out: &mut impl Put, number: i64) {
     out.put(b"-", usize::from(number < 0));
     put_unsigned(out, number.unsigned_abs());
-}
-
-/// The digits of a number from 10^8, and how many they are.
-#[inline(never)]
-fn long_digits(number: u64) -> ([u8; 24], usize) {
-    let (rest, low) = (number / 100_000_000, (number % 100_000_000) as u32);
-    let (high, middle) = ((rest / 100_000_000) as u32, (rest % 100_000_000) as u32);
-    let (digits, tail) = if high == 0 {
-        (eight(middle), [low, 0])
-    } else {
-        (eight(high), [middle, low])
-    };
-    let leading_zeros = digits.trailing_zeros() / 8;
-    let first = 8 - leading_zeros as usize;
-    let mut text = [0; 24];
-    text[..8].copy_from_slice(&((digits | ZEROS) >> (leading_zeros * 8)).to_le_bytes());
-    text[first..first + 8].copy_from_slice(&eight_digits(tail[0]));
-    if high == 0 {
-        return (text, first + 8);
-    }
-    text[first + 8..first + 16].copy_from_slice(&eight_digits(tail[1]));
-    (text, first + 16)
 }
 
 /// Appends an integer of any size.

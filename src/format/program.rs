@@ -189,34 +189,56 @@ impl Program {
                 break;
             };
             line.put(&op.literal, usize::from(op.length));
-            match op.action {
-                Action::Literal => {}
-                Action::Thread => line.bytes(escaped(thread, &mut scratch.escaped)),
-                Action::Bool => match next!(Bool) {
-                    true => line.put(b"true", 4),
-                    false => line.put(b"false", 5),
-                },
+            // The integers come out of this, so that there is one place that writes them.
+            let (negative, magnitude) = match op.action {
+                Action::I8 => signed(next!(I8)),
+                Action::I16 => signed(next!(I16)),
+                Action::I32 => signed(next!(I32)),
+                Action::I64 => signed(next!(I64)),
+                Action::U8 => (false, next!(U8).into()),
+                Action::U16 => (false, next!(U16).into()),
+                Action::U32 => (false, next!(U32).into()),
+                Action::U64 => (false, next!(U64)),
+                Action::F32 => {
+                    float::put_shortest(line, next!(F32));
+                    continue;
+                }
+                Action::F64 => {
+                    float::put_f64(line, next!(F64));
+                    continue;
+                }
+                Action::Fixed => {
+                    let (number, precision) = (next!(F64), op.operand as usize);
+                    if !float::put_fixed(line, number, precision) {
+                        line.bytes(scratch.large_fixed(number, precision));
+                    }
+                    continue;
+                }
+                Action::Literal => continue,
+                Action::Bool => {
+                    match next!(Bool) {
+                        true => line.put(b"true", 4),
+                        false => line.put(b"false", 5),
+                    }
+                    continue;
+                }
+                Action::Thread => {
+                    line.bytes(escaped(thread, &mut scratch.escaped));
+                    continue;
+                }
                 Action::Char => {
                     let mut utf8 = [0; 4];
                     let text = next!(Char).encode_utf8(&mut utf8).as_bytes();
                     line.bytes(escaped(text, &mut scratch.escaped));
+                    continue;
                 }
-                Action::I8 => number::put_signed(line, next!(I8).into()),
-                Action::I16 => number::put_signed(line, next!(I16).into()),
-                Action::I32 => number::put_signed(line, next!(I32).into()),
-                Action::I64 => number::put_signed(line, next!(I64)),
-                Action::U8 => number::put_unsigned(line, next!(U8).into()),
-                Action::U16 => number::put_unsigned(line, next!(U16).into()),
-                Action::U32 => number::put_unsigned(line, next!(U32).into()),
-                Action::U64 => number::put_unsigned(line, next!(U64)),
-                Action::F32 => float::put_shortest(line, next!(F32)),
-                Action::F64 => float::put_f64(line, next!(F64)),
                 Action::Str => {
                     let chars = next!(Str);
                     line.bytes(escaped(chars.kept, &mut scratch.escaped));
                     if chars.cut > 0 {
                         line.bytes(scratch.cut(chars.cut));
                     }
+                    continue;
                 }
                 Action::Text => {
                     let chars = next!(Text);
@@ -224,25 +246,26 @@ impl Program {
                     if chars.cut > 0 {
                         line.bytes(scratch.cut(chars.cut));
                     }
-                }
-                Action::Fixed => {
-                    let (number, precision) = (next!(F64), op.operand as usize);
-                    if !float::put_fixed(line, number, precision) {
-                        line.bytes(scratch.large_fixed(number, precision));
-                    }
+                    continue;
                 }
                 Action::Specified => match self.specified(op.operand, decoder, scratch) {
                     Some((text, after)) => {
                         line.bytes(text);
                         decoder = after;
+                        continue;
                     }
                     None => break line.bytes(INCOMPLETE),
                 },
                 Action::Stored => match self.stored(op.operand, &values, scratch) {
-                    Some(text) => line.bytes(text),
+                    Some(text) => {
+                        line.bytes(text);
+                        continue;
+                    }
                     None => break line.bytes(INCOMPLETE),
                 },
-            }
+            };
+            line.put(b"-", usize::from(negative));
+            number::put_unsigned(line, magnitude);
         }
         if !self.in_order {
             scratch.return_values(values);
@@ -290,6 +313,13 @@ impl Program {
         values.extend(self.types.iter().map_while(|&ty| decoder.next(ty)));
         values
     }
+}
+
+/// The sign and the magnitude.
+#[inline(always)]
+fn signed(number: impl Into<i64>) -> (bool, u64) {
+    let number = number.into();
+    (number < 0, number.unsigned_abs())
 }
 
 /// Whether a decoder that goes through the values once meets each when it is needed.

@@ -371,8 +371,12 @@ fn fill(out: &mut Vec<u8>, character: char, at: usize, count: usize) {
     let (end, inserted) = (out.len(), bytes.len() * count);
     out.resize(end + inserted, 0);
     out.copy_within(at..end, at + inserted);
-    for place in out[at..at + inserted].chunks_exact_mut(bytes.len()) {
-        place.copy_from_slice(bytes);
+    let place = &mut out[at..at + inserted];
+    match bytes {
+        [byte] => place.fill(*byte),
+        _ => place
+            .chunks_exact_mut(bytes.len())
+            .for_each(|place| place.copy_from_slice(bytes)),
     }
 }
 

@@ -76,9 +76,12 @@ impl Drop for Bindings {
 
 impl Core {
     pub(super) fn acquire_lane(&self) -> Option<LaneId> {
-        let lane = self.ring.acquire_lane()?;
-        self.common.threads.enter_lane(lane.index());
-        Some(lane)
+        let lane = self.ring.acquire_lane();
+        match &lane {
+            Some(lane) => self.common.threads.enter_lane(lane.index()),
+            None => self.common.threads.enter(),
+        }
+        lane
     }
 
     /// The calling thread's lane, or null.
@@ -104,9 +107,6 @@ impl Core {
                 if !bindings.lanes.iter().any(|known| known.logger == id) {
                     bindings.lanes.retain(|known| known.core.strong_count() > 0);
                     let lane = self.acquire_lane();
-                    if lane.is_none() {
-                        self.common.threads.enter();
-                    }
                     bindings.lanes.push(Binding {
                         logger: id,
                         core: self.me.clone(),

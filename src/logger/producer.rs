@@ -13,8 +13,9 @@ use crate::ring::lane::Lane;
 /// An owned handle to a logger, with a lane of its own as long as there was one.
 ///
 /// It logs like the logger itself, `rlog!(logger: &producer, ...)`, and needs no thread-local
-/// storage. It can be sent to another thread, and used by one at a time. The lane is free again
-/// when the handle is dropped and what it wrote has been read.
+/// storage. It can be sent to another thread, and used by one at a time; what it writes to its lane
+/// carries the name of the thread that made it. The lane is free again when the handle is dropped
+/// and what it wrote has been read.
 pub struct Producer {
     pub(super) core: Arc<Core>,
     lane: Option<LaneId>,

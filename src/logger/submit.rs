@@ -159,7 +159,7 @@ impl Core {
             statement: site.id(V::TYPES),
             flags,
         };
-        if V::FORMATTED || V::FIXED > FIRST_PAYLOAD {
+        if V::FORMATTED > 0 || V::FIXED > FIRST_PAYLOAD {
             return self.submit_buffered(lane, level, header, values);
         }
         let payload = V::FIXED + values.variable(&Scratch::EMPTY, usize::MAX);
@@ -251,7 +251,7 @@ impl Core {
                 Ok(()) => return Outcome::Accepted,
                 Err(Refused::Gap) => {
                     // Whether it got in or not, the next look will tell.
-                    let _ = self.write_gap(&route);
+                    let _ = self.write_gap(&route, header);
                 }
                 Err(Refused::Interrupting) => {
                     route = Route::Shared;
@@ -302,13 +302,13 @@ impl Core {
         }
     }
 
-    /// Writes a record that tells of drops, stamped now.
+    /// Writes a record that tells of drops, with the stamp of the record that comes after it.
     #[cold]
-    fn write_gap(&self, route: &Route<'_>) -> Result<(), Refused> {
+    fn write_gap(&self, route: &Route<'_>, next: Header) -> Result<(), Refused> {
         let header = Header {
-            stamp: self.hot.stamper.now(),
+            stamp: next.stamp,
             statement: 0,
-            flags: flags::GAP,
+            flags: flags::GAP | next.flags & flags::AT,
         };
         let fill = |span: &mut Span<'_>, drops: &Drops| {
             let mut payload = [0; FIRST_PAYLOAD];

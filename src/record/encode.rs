@@ -372,8 +372,8 @@ pub unsafe trait Value {
     /// Whether it is formatted at the call.
     const FORMATTED: bool;
 
-    /// Runs the user's formatting code, if any is to run.
-    fn prepare(&mut self, scratch: &mut Scratch);
+    /// Runs the user's formatting code, if any is to run; that of `later` other values comes after.
+    fn prepare(&mut self, scratch: &mut Scratch, later: usize);
 
     /// The bytes it takes beyond `FIXED` when each text may have `limit`.
     fn variable(&self, scratch: &Scratch, limit: usize) -> usize;
@@ -394,7 +394,7 @@ unsafe impl<T: Encode> Value for Typed<'_, T> {
     const FORMATTED: bool = false;
 
     #[inline(always)]
-    fn prepare(&mut self, _scratch: &mut Scratch) {}
+    fn prepare(&mut self, _scratch: &mut Scratch, _later: usize) {}
 
     #[inline(always)]
     fn variable(&self, _scratch: &Scratch, limit: usize) -> usize {
@@ -422,12 +422,13 @@ where
     const FIXED: usize = LENGTH;
     const FORMATTED: bool = true;
 
-    fn prepare(&mut self, scratch: &mut Scratch) {
+    fn prepare(&mut self, scratch: &mut Scratch, later: usize) {
         let Some(format) = self.format.take() else {
             return;
         };
         let mut writer = ScratchWriter {
             start: scratch.used,
+            end: MAX_PAYLOAD - later * SHARE.min(MAX_PAYLOAD / (later + 1)),
             scratch,
             missing: 0,
         };
@@ -437,6 +438,7 @@ where
         }
         self.start = writer.start;
         self.missing = writer.missing;
+        scratch.cut |= self.missing > 0;
         self.length = scratch.used - self.start;
     }
 
@@ -471,10 +473,10 @@ pub unsafe trait Values {
     const FIXED: usize;
     /// How many of them are text, and so may have to be cut.
     const TEXTS: usize;
-    /// Whether any is formatted at the call.
-    const FORMATTED: bool;
+    /// How many of them are formatted at the call.
+    const FORMATTED: usize;
 
-    /// As [`Value::prepare`].
+    /// As [`Value::prepare`], for all.
     fn prepare(&mut self, scratch: &mut Scratch);
 
     /// As [`Value::variable`].
@@ -496,7 +498,7 @@ unsafe impl Values for () {
     };
     const FIXED: usize = 0;
     const TEXTS: usize = 0;
-    const FORMATTED: bool = false;
+    const FORMATTED: usize = 0;
 
     #[inline(always)]
     fn prepare(&mut self, _scratch: &mut Scratch) {}
@@ -520,11 +522,11 @@ unsafe impl<V: Value, Rest: Values> Values for (V, Rest) {
     };
     const FIXED: usize = V::FIXED + Rest::FIXED;
     const TEXTS: usize = matches!(V::TYPE, Type::Str | Type::Text) as usize + Rest::TEXTS;
-    const FORMATTED: bool = V::FORMATTED || Rest::FORMATTED;
+    const FORMATTED: usize = V::FORMATTED as usize + Rest::FORMATTED;
 
     #[inline(always)]
     fn prepare(&mut self, scratch: &mut Scratch) {
-        self.0.prepare(scratch);
+        self.0.prepare(scratch, Rest::FORMATTED);
         self.1.prepare(scratch);
     }
 
@@ -556,12 +558,18 @@ impl TypeList {
     }
 }
 
+/// The room that a text which is formatted at the call leaves for each of those that come after it,
+/// so that a long one does not push out a short one.
+const SHARE: usize = 256;
+
 /// Memory on the caller's stack for a record that does not go straight into one slot: first the
 /// text of arguments that are formatted at the call, then the payload.
 pub struct Scratch {
     text: [MaybeUninit<u8>; MAX_PAYLOAD],
     /// How much of `text` has been written.
     used: usize,
+    /// Whether there was no room for all of a text.
+    cut: bool,
 }
 
 impl fmt::Debug for Scratch {
@@ -579,6 +587,7 @@ impl Scratch {
         Scratch {
             text: [const { MaybeUninit::uninit() }; MAX_PAYLOAD],
             used: 0,
+            cut: false,
         }
     }
 
@@ -598,6 +607,8 @@ impl Scratch {
 struct ScratchWriter<'a> {
     scratch: &'a mut Scratch,
     start: usize,
+    /// Where there is no more room for this text.
+    end: usize,
     missing: usize,
 }
 
@@ -605,7 +616,7 @@ impl fmt::Write for ScratchWriter<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         // Once something is missing, nothing may follow it.
         let room = if self.missing == 0 {
-            MAX_PAYLOAD - self.scratch.used
+            self.end.saturating_sub(self.scratch.used)
         } else {
             0
         };
@@ -645,7 +656,7 @@ impl Payload {
         let mut payload = Payload {
             bytes: [const { MaybeUninit::uninit() }; MAX_PAYLOAD],
             length: 0,
-            cut: whole > most,
+            cut: whole > most || scratch.cut,
         };
         let limit = if whole <= most {
             usize::MAX

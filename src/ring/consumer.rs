@@ -117,6 +117,22 @@ impl Consumer {
         span
     }
 
+    /// The first body of a source's next record, if it has been published.
+    pub(crate) fn peek(&self, source: usize) -> Option<Body> {
+        let cursor = &self.cursors[source];
+        // SAFETY: the ring owns the slab, and `self` owns a share of the ring.
+        let first = unsafe { cursor.track.slot(cursor.next) };
+        // SAFETY: published, and not returned.
+        first.holds(cursor.next).then(|| unsafe { first.copy() })
+    }
+
+    /// Goes back by so many slots, which were read and not returned: they will be read again.
+    pub(crate) fn rewind(&mut self, source: usize, slots: u64) {
+        let cursor = &mut self.cursors[source];
+        debug_assert!(cursor.next - slots >= cursor.returned);
+        cursor.next -= slots;
+    }
+
     /// The ticket to be read next.
     pub(crate) fn position(&self, source: usize) -> u64 {
         self.cursors[source].next

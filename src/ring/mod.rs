@@ -31,8 +31,9 @@ pub(crate) const LEVELS: usize = 5;
 /// push out the line that explains it.
 const FIRST_RESERVED_LEVEL: usize = 2;
 
+/// At least two slots: after a drop, the line that explains it needs one for the gap record, too.
 fn reserve_of(capacity: u64) -> u64 {
-    capacity / 16
+    (capacity / 16).max(2)
 }
 
 /// Why a record was not written.

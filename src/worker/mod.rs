@@ -237,18 +237,22 @@ impl Worker {
         counters.rounds.fetch_add(1, Ordering::Relaxed);
         self.consumer.refresh_active();
         let now = self.timeline.now();
-        let records = self
+        let mut records = 0;
+        if self
             .staging
-            .fill(&mut self.consumer, times, &self.timeline, now, most);
-        if records > 0 {
+            .fill(&mut self.consumer, times, &self.timeline, now)
+        {
             let (renderer, delivery) = (&mut self.renderer, &mut self.delivery);
             let threads = &self.common.threads;
-            self.staging.merge(times, &self.timeline, now, |record| {
-                renderer.render(record, threads, delivery);
-                if delivery.out.len() >= BATCH {
-                    delivery.deliver();
-                }
-            });
+            records = self
+                .staging
+                .merge(times, &self.timeline, now, most, |record| {
+                    renderer.render(record, threads, delivery);
+                    if delivery.out.len() >= BATCH {
+                        delivery.deliver();
+                    }
+                });
+            self.staging.leave_rest(&mut self.consumer);
         }
         self.delivery.deliver();
         if self.consumer.ring().gate().is_settled() {

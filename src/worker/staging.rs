@@ -17,6 +17,9 @@ const SLOTS: usize = 4096;
 pub(crate) struct Staging {
     slots: Vec<Body>,
     runs: Vec<Run>,
+    /// The time up to which the staged records are all there are: a source that had more than its
+    /// share has its next record then.
+    horizon: u64,
 }
 
 /// What one source brought: `slots[next..end]`, in the order in which it was written.
@@ -69,39 +72,49 @@ impl Staging {
         Staging {
             slots,
             runs: Vec::new(),
+            horizon: u64::MAX,
         }
     }
 
-    /// Copies what has been published: at most a quarter of a source, at most `most` records.
-    /// Answers how many records it was.
+    /// Copies what has been published, at most a quarter of each source. Answers whether it was
+    /// anything.
     pub(crate) fn fill(
         &mut self,
         consumer: &mut Consumer,
         times: Times,
         timeline: &Timeline,
         now: u64,
-        most: usize,
-    ) -> usize {
+    ) -> bool {
         self.slots.clear();
         self.runs.clear();
-        let mut records = 0;
+        // The latest stamp that may be taken.
+        let mut latest = match times {
+            Times::Arrival => u64::MAX,
+            Times::Stamped { watermark } => watermark,
+        };
+        self.horizon = u64::MAX;
         let sources = consumer.active().len();
         for index in 0..sources {
             let source = consumer.active()[index];
             let share = (SLOTS - self.slots.len()) / (sources - index);
             let budget = share.min(consumer.capacity(source) / 4).max(1);
             let start = self.slots.len();
-            while self.slots.len() - start < budget && records < most {
-                let taken = consumer.take(source, &mut self.slots, |body| match times {
-                    Times::Arrival => true,
-                    Times::Stamped { watermark } => {
-                        body[0] <= watermark || Header::read(body).0.flags & flags::AT != 0
+            let wanted = |body: &Body| body[0] <= latest || names_its_time(body);
+            while self.slots.len() - start < budget
+                && consumer.take(source, &mut self.slots, wanted) > 0
+            {}
+            if self.slots.len() - start >= budget {
+                // What is later than the first record left behind would overtake it.
+                let left_behind = match times {
+                    Times::Arrival => None,
+                    Times::Stamped { .. } => consumer.peek(source),
+                };
+                if let Some(body) = left_behind.filter(|body| !names_its_time(body)) {
+                    if body[0] < latest {
+                        latest = body[0];
+                        self.horizon = timeline.unix_nanos(latest);
                     }
-                });
-                if taken == 0 {
-                    break;
                 }
-                records += 1;
             }
             if self.slots.len() > start {
                 let mut run = Run {
@@ -114,7 +127,14 @@ impl Staging {
                 self.runs.push(run);
             }
         }
-        records
+        !self.runs.is_empty()
+    }
+
+    /// Leaves to the consumer what was staged and not handed out: it will be read again.
+    pub(crate) fn leave_rest(&mut self, consumer: &mut Consumer) {
+        for run in &self.runs {
+            consumer.rewind(run.source, (run.end - run.next) as u64);
+        }
     }
 
     /// The sources that brought records in this round.
@@ -122,18 +142,21 @@ impl Staging {
         self.runs.iter().map(|run| run.source)
     }
 
-    /// Hands out every staged record, ordered by time; those of one source in their own order.
+    /// Hands out the staged records, ordered by time and those of one source in their own order: up
+    /// to the horizon, and at most `most`. Answers how many it was.
     pub(crate) fn merge(
         &mut self,
         times: Times,
         timeline: &Timeline,
         now: u64,
+        most: usize,
         mut each: impl FnMut(Staged<'_>),
-    ) {
+    ) -> usize {
+        let mut records = 0;
         loop {
             // The run to go on with, and how far: up to the earliest record of the others.
             let mut first: Option<usize> = None;
-            let mut bound = u64::MAX;
+            let mut bound = self.horizon;
             for (index, run) in self.runs.iter().enumerate() {
                 if run.next == run.end {
                     continue;
@@ -148,17 +171,25 @@ impl Staging {
                 }
             }
             let Some(index) = first else {
-                return;
+                return records;
             };
             let mut run = self.runs[index];
-            while run.next < run.end && run.time <= bound {
+            if run.time > self.horizon || records == most {
+                return records;
+            }
+            while run.next < run.end && run.time <= bound && records < most {
+                records += 1;
                 let body = &self.slots[run.next];
                 let slots = span_of(body) as usize;
                 let words = self.slots[run.next..(run.next + slots).min(run.end)].as_flattened();
                 let (header, length) = Header::read(body);
                 each(Staged {
                     source: run.source,
-                    time: run.time,
+                    time: if header.flags & flags::AT == 0 {
+                        run.time
+                    } else {
+                        header.stamp
+                    },
                     header,
                     payload: &words[2..],
                     length,
@@ -172,12 +203,12 @@ impl Staging {
         }
     }
 
-    /// The time of the record at `slot`. One that the caller named may lie in the future: the record
-    /// then comes last in its round.
+    /// The time by which the record at `slot` is merged. One that the caller named may lie in the
+    /// future: it then comes last in its round.
     fn time_at(&self, slot: usize, times: Times, timeline: &Timeline, now: u64) -> u64 {
         let header = Header::read(&self.slots[slot]).0;
         if header.flags & flags::AT != 0 {
-            header.stamp
+            header.stamp.min(self.horizon)
         } else {
             match times {
                 Times::Stamped { .. } => timeline.unix_nanos(header.stamp),
@@ -185,4 +216,10 @@ impl Staging {
             }
         }
     }
+}
+
+/// Whether the stamp is the time that the caller named.
+#[inline(always)]
+fn names_its_time(body: &Body) -> bool {
+    Header::read(body).0.flags & flags::AT != 0
 }

@@ -1,5 +1,6 @@
 //! The names of the threads that log: written down once per thread, read once per lane and owner.
 
+use std::panic::catch_unwind;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -22,10 +23,11 @@ pub(crate) struct ThreadName {
 impl ThreadName {
     /// The name of the thread that calls.
     fn current(id: u64) -> Self {
-        match thread::current().name() {
-            Some(name) => ThreadName::new(name),
-            None => ThreadName::number(id),
-        }
+        // A thread whose local storage is gone has no name any more, and asking for it panics.
+        catch_unwind(|| thread::current().name().map(ThreadName::new))
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| ThreadName::number(id))
     }
 
     fn new(name: &str) -> Self {
@@ -75,14 +77,18 @@ impl Threads {
 
     /// Writes down that the calling thread owns a lane. Takes locks; called once per owner.
     pub(crate) fn enter_lane(&self, lane: usize) {
-        let name = self.enter();
+        let name = self.note();
         *self.lanes[lane]
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = name;
     }
 
     /// Writes down the calling thread's name. Takes a lock; called once per thread.
-    pub(crate) fn enter(&self) -> ThreadName {
+    pub(crate) fn enter(&self) {
+        self.note();
+    }
+
+    fn note(&self) -> ThreadName {
         let id = sys::thread::id();
         let name = ThreadName::current(id);
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,7 +4,8 @@ use std::env;
 use std::process::{Command, Output, Stdio};
 
 const VARIABLE: &str = "RINGLOG_TEST_CHILD";
-const DONE: &str = "the child came to its end";
+/// What the child prints at its end.
+pub const DONE: &str = "the child came to its end";
 
 /// Whether this process was started to run the test alone.
 pub fn is_child() -> bool {

@@ -22,7 +22,12 @@ impl ::core::fmt::Display for Plain {
 fn main() {
     let (logger, at, arguments, writer) = (1_u8, 2_i64, "text", 'w');
     ::ringlog::info!("text");
-    ::ringlog::info!("{logger} {at} {arguments:?} {writer:>4} {Plain} {:w$.p$}", 1.5, w = 8, p = 2);
+    ::ringlog::info!(
+        "{logger} {at} {arguments:?} {writer:>4} {Plain} {:w$.p$}",
+        1.5,
+        w = 8,
+        p = 2
+    );
     ::ringlog::rlog!(target: "t", LEVEL, "{:p}", &raw const logger);
     ::ringlog::rlog!({ Level::Error }, "{0} {0:?} {type}", arguments, r#type = at,);
 }

@@ -1,8 +1,8 @@
-use ringlog::{Level, info, rlog};
+use ringlog::{info, rlog};
 
 fn main() {
     info!();
     rlog!();
-    rlog!(Level::Info);
+    rlog!(ringlog::Level::Info);
     info!(target: "t");
 }

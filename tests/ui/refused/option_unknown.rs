@@ -1,6 +1,6 @@
-use ringlog::{Level, info, rlog};
+use ringlog::{info, rlog};
 
 fn main() {
     info!(log: 1, "text");
-    rlog!(level: Level::Info, "text");
+    rlog!(level: ringlog::Level::Info, "text");
 }
