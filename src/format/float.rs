@@ -58,13 +58,14 @@ pub(super) fn put_f64(out: &mut impl Put, number: f64) {
             let (whole, fraction) = (scaled / 1_000_000, scaled % 1_000_000);
             out.put(b"-", usize::from(number.is_sign_negative()));
             put_up_to_eight(out, whole as u32);
-            let [a, b, c, _] = three_digits(fraction / 1000);
-            let [d, e, f, _] = three_digits(fraction % 1000);
-            // The point is followed by a digit that is not printed, so that a fraction of zeros is
-            // seven zeros at the end, and nothing is left of the seven bytes.
-            let fraction = u64::from_le_bytes([b'.', b'0', a, b, c, d, e, f]);
-            let zeros_at_end = (fraction ^ ZEROS).leading_zeros() / 8;
-            out.put(&[b'.', a, b, c, d, e, f, 0], 7 - zeros_at_end as usize);
+            // The point and six digits, with a digit between them that is not printed: so a
+            // fraction of zeros has seven of them at its end, and nothing of the seven bytes stays.
+            let digits = u64::from(three_digits(fraction / 1000)) << 16
+                | u64::from(three_digits(fraction % 1000)) << 40;
+            let padded = digits | u64::from_le_bytes(*b".0\0\0\0\0\0\0");
+            let zeros_at_end = (padded ^ ZEROS).leading_zeros() / 8;
+            let text = digits >> 8 | u64::from(b'.');
+            out.put(&text.to_le_bytes(), 7 - zeros_at_end as usize);
             return;
         }
     }

@@ -7,31 +7,33 @@ use super::line::Put;
 /// Eight digits of zero.
 pub(super) const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
 
-/// The three digits of every number below 1000, and then how many bits are to be shifted out to
-/// have none of the leading zeros.
-static THOUSAND: [[u8; 4]; 1000] = {
-    let mut table = [[0; 4]; 1000];
+/// For every number below 1000 its three digits, the first in the lowest byte, and in the highest
+/// byte how many bits are to be shifted out to be rid of leading zeros.
+static THOUSAND: [u32; 1000] = {
+    let mut table = [0; 1000];
     let mut number = 0;
     while number < 1000 {
-        table[number] = [
-            b'0' + (number / 100) as u8,
-            b'0' + (number / 10 % 10) as u8,
-            b'0' + (number % 10) as u8,
-            match number {
-                0..10 => 16,
-                10..100 => 8,
-                _ => 0,
-            },
-        ];
+        let digits = [number / 100, number / 10 % 10, number % 10];
+        let shift = match number {
+            0..10 => 16,
+            10..100 => 8,
+            _ => 0,
+        };
+        table[number] = u32::from_le_bytes([
+            b'0' + digits[0] as u8,
+            b'0' + digits[1] as u8,
+            b'0' + digits[2] as u8,
+            shift,
+        ]);
         number += 1;
     }
     table
 };
 
-/// The three digits of a number below 1000; the fourth byte is of no use to the caller.
+/// The three digits of a number below 1000, the first in the lowest byte, nothing in the highest.
 #[inline(always)]
-pub(super) fn three_digits(number: u64) -> [u8; 4] {
-    THOUSAND[number as usize]
+pub(super) fn three_digits(number: u64) -> u32 {
+    THOUSAND[number as usize] & 0x00ff_ffff
 }
 
 /// The digits of a number below 10^8 as numbers, the first in the lowest byte.
@@ -72,7 +74,7 @@ const EIGHT: u64 = 100_000_000;
 #[inline(always)]
 pub(super) fn put_unsigned(out: &mut impl Put, number: u64) {
     if number < 1000 {
-        let entry = u32::from_le_bytes(THOUSAND[number as usize]);
+        let entry = THOUSAND[number as usize];
         let shift = entry >> 24;
         out.put(&(entry >> shift).to_le_bytes(), 3 - (shift / 8) as usize);
     } else if number < EIGHT {

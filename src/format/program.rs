@@ -26,8 +26,8 @@ struct Op {
     literal: [u8; LITERAL],
     length: u8,
     action: Action,
-    /// For [`Action::Fixed`] the precision, for [`Action::Specified`] and [`Action::Stored`] the
-    /// place in [`Program::specified`].
+    /// For [`Action::Fixed`] the precision, for [`Action::Specified`] the place in
+    /// [`Program::specified`].
     operand: u32,
 }
 
@@ -57,10 +57,8 @@ enum Action {
     Text,
     /// An `f64`, as `{:.n}` does.
     Fixed,
-    /// The next value, with a specification that needs no other value.
+    /// The next value with its specification; any value if the statement needs them out of order.
     Specified,
-    /// Any value, with any specification, once all have been decoded.
-    Stored,
 }
 
 /// A value and its specification.
@@ -118,11 +116,6 @@ impl Program {
                 return direct;
             }
         }
-        let action = if self.in_order {
-            Action::Specified
-        } else {
-            Action::Stored
-        };
         let place = self.specified.len() as u32;
         self.specified.push(Specified {
             index,
@@ -130,7 +123,7 @@ impl Program {
             spec,
             resolved: Resolved::new(spec, |_| None),
         });
-        (action, place)
+        (Action::Specified, place)
     }
 
     /// Takes the literal, of any length.
@@ -156,7 +149,12 @@ impl Program {
         literal.clear();
     }
 
-    /// Renders one record.
+    /// Whether each value is needed once, in the order in which they are stored.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.in_order
+    }
+
+    /// Renders one record of a statement whose values are needed in order.
     ///
     /// The line and the decoder stay in registers as long as nothing takes their address, which a
     /// function that is not inlined would. So those take and answer values.
@@ -169,27 +167,18 @@ impl Program {
         scratch: &mut Scratch,
     ) {
         let mut decoder = Decoder::new(payload);
-        let values = if self.in_order {
-            Vec::new()
-        } else {
-            self.decode_all(payload, scratch)
-        };
         // The next value, or the end of the line.
         macro_rules! next {
             ($name:ident) => {
                 match decoder.next(Type::$name) {
                     Some(Value::$name(value)) => value,
-                    _ => break line.bytes(INCOMPLETE),
+                    _ => return line.bytes(INCOMPLETE),
                 }
             };
         }
-        let mut ops = self.ops.iter();
-        loop {
-            let Some(op) = ops.next() else {
-                break;
-            };
+        for op in &self.ops {
             line.put(&op.literal, usize::from(op.length));
-            // The integers come out of this, so that there is one place that writes them.
+            // Integers come out of this, so that they are written in one place; all else goes on.
             let (negative, magnitude) = match op.action {
                 Action::I8 => signed(next!(I8)),
                 Action::I16 => signed(next!(I16)),
@@ -254,22 +243,40 @@ impl Program {
                         decoder = after;
                         continue;
                     }
-                    None => break line.bytes(INCOMPLETE),
-                },
-                Action::Stored => match self.stored(op.operand, &values, scratch) {
-                    Some(text) => {
-                        line.bytes(text);
-                        continue;
-                    }
-                    None => break line.bytes(INCOMPLETE),
+                    None => return line.bytes(INCOMPLETE),
                 },
             };
             line.put(b"-", usize::from(negative));
             number::put_unsigned(line, magnitude);
         }
-        if !self.in_order {
-            scratch.return_values(values);
+    }
+
+    /// Renders one record of any other statement.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn run_out_of_order(
+        &self,
+        out: &mut Vec<u8>,
+        thread: &[u8],
+        payload: &[u8],
+        scratch: &mut Scratch,
+    ) {
+        let values = self.decode_all(payload, scratch);
+        for op in &self.ops {
+            out.put(&op.literal, usize::from(op.length));
+            match op.action {
+                Action::Thread => escape::put_escaped(out, thread),
+                Action::Specified => match self.stored(op.operand, &values, scratch) {
+                    Some(text) => out.bytes(text),
+                    None => {
+                        out.bytes(INCOMPLETE);
+                        break;
+                    }
+                },
+                _ => {}
+            }
         }
+        scratch.return_values(values);
     }
 
     /// Renders the next value, and answers where the one after it is.
@@ -286,7 +293,6 @@ impl Program {
     }
 
     /// Renders any of the values.
-    #[inline(never)]
     fn stored<'s>(
         &self,
         place: u32,
@@ -306,7 +312,6 @@ impl Program {
     }
 
     /// All values, or as many as the payload holds.
-    #[cold]
     fn decode_all<'p>(&self, payload: &'p [u8], scratch: &mut Scratch) -> Vec<Value<'p>> {
         let mut decoder = Decoder::new(payload);
         let mut values: Vec<Value<'p>> = std::mem::take(&mut scratch.values);

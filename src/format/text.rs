@@ -100,13 +100,19 @@ impl Format for TextFormat {
             let text = format!("<record of unknown statement {statement}>");
             return self.put_own(out, unix_nanos, UNKNOWN, UNKNOWN, thread, &text);
         }
-        if let Some(Some(program)) = self.programs.get(statement as usize) {
-            let mut line = Line::new(out, &mut self.stage);
-            self.time.put(&mut line, unix_nanos);
-            program.run(&mut line, thread, payload, &mut self.scratch);
-            line.put(b"\n", 1);
-            line.finish();
+        let Some(Some(program)) = self.programs.get(statement as usize) else {
+            return;
+        };
+        if !program.is_in_order() {
+            self.time.put(out, unix_nanos);
+            program.run_out_of_order(out, thread, payload, &mut self.scratch);
+            return out.bytes(b"\n");
         }
+        let mut line = Line::new(out, &mut self.stage);
+        self.time.put(&mut line, unix_nanos);
+        program.run(&mut line, thread, payload, &mut self.scratch);
+        line.put(b"\n", 1);
+        line.finish();
     }
 
     fn notice(

@@ -41,8 +41,8 @@ impl TimeText {
             self.advance(unix_nanos);
         }
         line.put(&self.text, 26);
-        let [a, b, c, _] = three_digits(unix_nanos.wrapping_sub(self.microsecond));
-        line.put(&[a, b, c, b'Z'], 4);
+        let nanos = three_digits(unix_nanos.wrapping_sub(self.microsecond));
+        line.put(&(nanos | u32::from(b'Z') << 24).to_le_bytes(), 4);
     }
 
     #[inline(never)]

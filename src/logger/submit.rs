@@ -257,24 +257,28 @@ impl Core {
                     route = Route::Shared;
                     wait.forbid();
                 }
-                Err(Refused::Closed) => {
-                    self.common.rejected[level.index()].fetch_add(1, Ordering::Relaxed);
-                    return Outcome::Closed;
-                }
+                Err(Refused::Closed) => return self.reject(level),
                 Err(Refused::Full) => {
-                    if !wait.once_more() {
-                        match route {
-                            // SAFETY: the caller's own lane.
-                            Route::Lane(lane) => unsafe {
-                                self.ring.count_drop(lane, level.index());
-                            },
-                            Route::Shared => self.ring.count_shared_drop(level.index()),
-                        }
-                        return Outcome::Full;
+                    if wait.once_more() {
+                        continue;
                     }
+                    let counted = match route {
+                        // SAFETY: the caller's own lane.
+                        Route::Lane(lane) => unsafe { self.ring.count_drop(lane, level.index()) },
+                        Route::Shared => self.ring.count_shared_drop(level.index()),
+                    };
+                    return match counted {
+                        Ok(()) => Outcome::Full,
+                        Err(_) => self.reject(level),
+                    };
                 }
             }
         }
+    }
+
+    fn reject(&self, level: Level) -> Outcome {
+        self.common.rejected[level.index()].fetch_add(1, Ordering::Relaxed);
+        Outcome::Closed
     }
 
     fn write(

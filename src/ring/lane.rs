@@ -219,16 +219,22 @@ impl Lane {
 
     /// Counts a record that was not written.
     ///
+    /// # Errors
+    ///
+    /// The gate has closed meanwhile: the record was rejected, not dropped. Otherwise the drain
+    /// will see the count, since it waits for `busy`.
+    ///
     /// # Safety
     ///
     /// The caller's thread owns the lane.
     #[cold]
-    pub(super) unsafe fn count_drop(&self, level: usize) {
+    pub(super) unsafe fn count_drop(&self, gate: &Gate, level: usize) -> Result<(), Refused> {
         // A handler that drops meanwhile sees `busy` and counts in the shared ring.
-        self.owner.busy.store(true, Ordering::Relaxed);
+        self.begin(gate)?;
         add(&self.drops.counted[level], 1);
         self.owner.limit.store(0, Ordering::Relaxed);
         self.end();
+        Ok(())
     }
 
     /// Writes one slot that tells of all drops untold so far.

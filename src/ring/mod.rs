@@ -185,12 +185,16 @@ impl Ring {
 
     /// Counts a record that could not be written to a lane.
     ///
+    /// # Errors
+    ///
+    /// The gate has closed meanwhile, so the record was rejected, not dropped.
+    ///
     /// # Safety
     ///
     /// The caller's thread owns the lane.
-    pub(crate) unsafe fn count_drop(&self, lane: &Lane, level: usize) {
+    pub(crate) unsafe fn count_drop(&self, lane: &Lane, level: usize) -> Result<(), Refused> {
         // SAFETY: by contract.
-        unsafe { lane.count_drop(level) }
+        unsafe { lane.count_drop(&self.gate, level) }
     }
 
     /// Writes a record of `slots` slots to the shared ring.
@@ -231,8 +235,12 @@ impl Ring {
     }
 
     /// Counts a record that could not be written to the shared ring.
-    pub(crate) fn count_shared_drop(&self, level: usize) {
-        self.shared.count_drop(level);
+    ///
+    /// # Errors
+    ///
+    /// As for [`count_drop`](Self::count_drop).
+    pub(crate) fn count_shared_drop(&self, level: usize) -> Result<(), Refused> {
+        self.shared.count_drop(level)
     }
 
     /// How many records were ever accepted. While producers write, a moment's view.

@@ -152,13 +152,31 @@ impl Shared {
     }
 
     /// Counts a record that was not written.
+    ///
+    /// # Errors
+    ///
+    /// The ring has been sealed meanwhile: the record was rejected, not dropped.
     #[cold]
-    pub(super) fn count_drop(&self, level: usize) {
+    pub(super) fn count_drop(&self, level: usize) -> Result<(), Refused> {
+        let untold = &self.drops.untold[level];
+        untold.fetch_add(1, Ordering::Relaxed);
+        // An exchange, not a load: it comes before the one in `seal`, and then the drain sees the
+        // count, or after it, and sees the seal. In that case the count is taken back, unless the
+        // drain has told of it.
+        let sealed = self.tail.fetch_or(0, Ordering::AcqRel) & SEALED != 0;
+        let take_back = |untold: u64| untold.checked_sub(1);
+        if sealed
+            && untold
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take_back)
+                .is_ok()
+        {
+            return Err(Refused::Closed);
+        }
         self.drops.counted[level].fetch_add(1, Ordering::Relaxed);
-        self.drops.untold[level].fetch_add(1, Ordering::Relaxed);
         // Release: pairs with the Acquire in `take_untold`. An exchange like that one, so that the
         // two have one order, and the flag stays up if this one is the later.
         self.drops.any_untold.swap(true, Ordering::Release);
+        Ok(())
     }
 
     /// Writes one slot that tells of all drops untold so far, unless another thread just did.

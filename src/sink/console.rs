@@ -51,3 +51,77 @@ impl Sink for Console {
         Ok(())
     }
 }
+
+#[cfg(all(test, not(miri)))]
+mod tests {
+    use super::{Batch, Console, Sink};
+    use std::io::{ErrorKind, Read as _, stdin};
+    use std::process::{Child, Command, Stdio};
+    use std::{env, io};
+
+    /// Set in the process that a test starts: the test is then the program that logs.
+    const ROLE: &str = "RINGLOG_CONSOLE_TEST";
+
+    /// Starts this program again, to run one test only, with all streams in pipes.
+    fn start(test: &str) -> Child {
+        Command::new(env::current_exe().unwrap())
+            .args(["--exact", "--nocapture", test])
+            .env(ROLE, "child")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    fn is_child() -> bool {
+        env::var_os(ROLE).is_some()
+    }
+
+    /// Waits until the other process has closed the pipe.
+    fn wait_for_parent() {
+        stdin().read_to_end(&mut Vec::new()).unwrap();
+    }
+
+    #[test]
+    fn a_batch_goes_out_as_it_is() {
+        let mut sinks = [Console::stdout(), Console::stderr()];
+        if is_child() {
+            for sink in &mut sinks {
+                let text = format!("to {}\n", sink.name());
+                let written = sink.write(&Batch::new(text.as_bytes())).unwrap();
+                assert_eq!(written, text.len());
+            }
+            return;
+        }
+        let child = start("sink::console::tests::a_batch_goes_out_as_it_is");
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "to stderr\n");
+        // The test harness writes there, too.
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert!(stdout.contains("to stdout\n"), "{stdout}");
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_an_error_and_not_the_end() {
+        if is_child() {
+            wait_for_parent();
+            let error = Console::stderr()
+                .write(&Batch::new(b"text\n"))
+                .map_err(|error| io::Error::kind(&error));
+            assert_eq!(error, Err(ErrorKind::BrokenPipe));
+            return;
+        }
+        let mut child =
+            start("sink::console::tests::a_reader_that_went_away_is_an_error_and_not_the_end");
+        drop(child.stderr.take());
+        drop(child.stdin.take());
+        let output = child.wait_with_output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            output.status.success() && stdout.contains("1 passed"),
+            "{stdout}"
+        );
+    }
+}

@@ -16,6 +16,17 @@ use super::{Batch, Sink};
 ///
 /// On a full disk, what was not written is kept by the consumer, as far as there is room, and tried
 /// again. The descriptor is not inherited by programs that the process starts.
+///
+/// Every write goes to where the file ends at that moment, so several processes can log to one file,
+/// and a file that another program empties is filled from its beginning again. A file that is
+/// renamed or deleted keeps being written to.
+///
+/// ```
+/// use ringlog::sink::File;
+///
+/// let error = File::append("no/such/directory/app.log").unwrap_err();
+/// assert!(error.to_string().contains("the directory no/such/directory does not exist"));
+/// ```
 #[derive(Debug)]
 pub struct File {
     file: fs::File,
@@ -38,10 +49,12 @@ impl File {
     ///
     /// As for [`append`](Self::append).
     pub fn truncate(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::open(
-            path.as_ref(),
-            fs::OpenOptions::new().write(true).truncate(true),
-        )
+        let mut options = fs::OpenOptions::new();
+        options.write(true).truncate(true);
+        // The library's `append` would rule out `truncate`.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_APPEND);
+        Self::open(path.as_ref(), &mut options)
     }
 
     fn open(path: &Path, options: &mut fs::OpenOptions) -> Result<Self, OpenError> {
@@ -52,10 +65,18 @@ impl File {
             }),
             Err(source) => Err(OpenError {
                 path: path.to_owned(),
+                missing: missing_directory(path),
                 source,
             }),
         }
     }
+}
+
+/// The directory that the file is to be in, if that is what does not exist.
+fn missing_directory(path: &Path) -> Option<PathBuf> {
+    let directory = path.parent()?;
+    let missing = !directory.as_os_str().is_empty() && directory.try_exists().is_ok_and(|is| !is);
+    missing.then(|| directory.to_owned())
 }
 
 impl Sink for File {
@@ -78,6 +99,7 @@ impl Sink for File {
 #[derive(Debug)]
 pub struct OpenError {
     path: PathBuf,
+    missing: Option<PathBuf>,
     source: io::Error,
 }
 
@@ -96,7 +118,11 @@ impl fmt::Display for OpenError {
             "cannot open log file {}: {}",
             self.path.display(),
             self.source
-        )
+        )?;
+        match &self.missing {
+            Some(directory) => write!(f, "; the directory {} does not exist", directory.display()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -109,6 +135,7 @@ impl Error for OpenError {
 #[cfg(test)]
 mod tests {
     use super::{Batch, File, Sink};
+    use std::error::Error as _;
 
     #[test]
     fn append_keeps_and_truncate_empties() {
@@ -124,14 +151,45 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_opened_is_named() {
-        let error = File::append("/no/such/folder/a.log").unwrap_err();
-        assert_eq!(error.path().to_str(), Some("/no/such/folder/a.log"));
-        assert!(
-            error
-                .to_string()
-                .contains("/no/such/folder/a.log: No such file")
-        );
+    #[cfg(unix)]
+    fn a_file_that_another_program_empties_is_filled_from_its_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        for open in [File::truncate, File::append] {
+            let mut file = open(path.clone()).unwrap();
+            file.write(&Batch::new(b"before\n")).unwrap();
+            std::fs::write(&path, "").unwrap();
+            file.write(&Batch::new(b"after\n")).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "after\n");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_named_with_the_cause() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = folder.path().display().to_string();
+        let cases = [
+            // The directory itself: not a file, and it does exist.
+            (directory.clone(), None),
+            (
+                format!("{directory}/missing/a.log"),
+                Some(format!(
+                    "; the directory {directory}/missing does not exist"
+                )),
+            ),
+            (String::new(), None),
+        ];
+        for (path, addition) in cases {
+            for error in [File::append(&path), File::truncate(&path)].map(Result::unwrap_err) {
+                assert_eq!(error.path().to_str(), Some(&*path));
+                let cause = error.source().unwrap();
+                let addition = addition.as_deref().unwrap_or("");
+                assert_eq!(
+                    error.to_string(),
+                    format!("cannot open log file {path}: {cause}{addition}")
+                );
+            }
+        }
     }
 
     #[test]

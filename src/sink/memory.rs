@@ -70,3 +70,20 @@ impl Sink for Memory {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Batch, Memory, Sink};
+
+    #[test]
+    fn clones_share_the_text_and_whatever_bytes_there_are_can_be_read() {
+        let reader = Memory::new();
+        let mut sink = reader.clone();
+        assert_eq!(sink.write(&Batch::new(b"one\ntwo\n")).unwrap(), 8);
+        assert_eq!(reader.lines(), ["one", "two"]);
+        sink.write(&Batch::new(b"\xff\n")).unwrap();
+        assert_eq!(reader.contents(), "one\ntwo\n\u{fffd}\n");
+        reader.clear();
+        assert_eq!(sink.contents(), "");
+    }
+}

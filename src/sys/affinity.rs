@@ -181,6 +181,7 @@ mod platform {
         Err(Reason::Unsupported)
     }
 
+    #[cfg(test)]
     pub(super) fn allowed_cores() -> Vec<usize> {
         Vec::new()
     }

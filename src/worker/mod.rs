@@ -543,7 +543,7 @@ impl Delivery {
                 .in_sink
                 .store(place as u64 + 1, Ordering::Relaxed);
             if self.out.is_empty() {
-                outlet.retry(false, &mut self.ledger);
+                outlet.retry(&mut self.ledger);
             } else {
                 outlet.offer(&self.out, records.clone(), &mut self.ledger);
             }
@@ -562,7 +562,7 @@ impl Delivery {
                 .counters
                 .in_sink
                 .store(place as u64 + 1, Ordering::Relaxed);
-            if let Err(error) = outlet.flush(&mut self.ledger) {
+            if let Err(error) = outlet.flush(self.offered, &mut self.ledger) {
                 first.get_or_insert(FlushError::Sink {
                     name: outlet.name(),
                     error,

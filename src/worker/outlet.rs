@@ -2,8 +2,9 @@
 //!
 //! What a failing sink does not take waits in a buffer of bounded size and is offered again, at
 //! longer and longer intervals. What does not fit in the buffer is lost for this sink, counted, and
-//! told in its output when it works again. No sink waits for another.
+//! told in its output where it is missing. No sink waits for another.
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,16 +23,26 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// See the [module](self).
 pub(crate) struct Outlet {
     sink: Box<dyn Sink>,
-    /// What the sink has not taken; begins in the middle of a record if it took part of one.
-    pending: Vec<u8>,
-    /// The records that end in `pending`.
-    pending_records: Range<u64>,
+    /// What the sink has not taken, in order.
+    pending: VecDeque<Chunk>,
+    pending_bytes: usize,
     /// Set while the sink fails.
     trouble: Option<Trouble>,
-    /// The records lost since the sink last worked.
+    /// The records lost since the last line that told of losses.
     untold_losses: u64,
+    /// Whether the sink took part of a line of which the rest is lost.
+    torn: bool,
+    /// What the sink said when it lost records, until a flush has reported it.
+    unreported: Option<String>,
     /// Failed calls, all of them.
     errors: u64,
+}
+
+/// Bytes that wait, and the records that end in them; none in a line of the logger's own.
+#[derive(Debug)]
+struct Chunk {
+    bytes: Vec<u8>,
+    records: Range<u64>,
 }
 
 /// A sink that fails, and when it is tried again.
@@ -46,10 +57,12 @@ impl Outlet {
     pub(crate) fn new(sink: Box<dyn Sink>) -> Self {
         Outlet {
             sink,
-            pending: Vec::new(),
-            pending_records: 0..0,
+            pending: VecDeque::new(),
+            pending_bytes: 0,
             trouble: None,
             untold_losses: 0,
+            torn: false,
+            unreported: None,
             errors: 0,
         }
     }
@@ -62,92 +75,96 @@ impl Outlet {
         self.errors
     }
 
-    /// The sink's last error, while it fails.
-    pub(crate) fn trouble(&self) -> Option<&str> {
-        self.trouble.as_ref().map(|trouble| &*trouble.error)
-    }
-
-    /// Every record below this was taken or lost, if `rendered` have been rendered.
-    pub(crate) fn settled(&self, rendered: u64) -> u64 {
-        if self.pending.is_empty() {
-            rendered
-        } else {
-            self.pending_records.start
-        }
+    /// Every record below this was taken or lost, if `offered` have been offered.
+    pub(crate) fn settled(&self, offered: u64) -> u64 {
+        self.pending
+            .front()
+            .map_or(offered, |chunk| chunk.records.start)
     }
 
     /// Offers a batch that holds these records, one per line.
     pub(crate) fn offer(&mut self, bytes: &[u8], records: Range<u64>, ledger: &mut Ledger) {
-        self.retry(false, ledger);
-        if self.pending.is_empty() && self.trouble.is_none() {
-            self.tell_losses();
-            let taken = self.write(bytes, &records, ledger);
-            let (taken_bytes, rest) = bytes.split_at(taken);
-            if !rest.is_empty() {
-                let done = records.start + lines(taken_bytes);
-                self.keep(rest, done..records.end, ledger);
-            }
-        } else {
+        self.retry(ledger);
+        if self.trouble.is_none() && self.untold_losses > 0 {
+            self.tell_losses(records.start);
+            self.drain(ledger);
+        }
+        if self.trouble.is_some() {
             self.keep(bytes, records, ledger);
+            return;
+        }
+        let taken = self.write(bytes, &records, ledger);
+        let (done, rest) = bytes.split_at(taken);
+        if !rest.is_empty() {
+            let first = records.start + lines(done);
+            self.keep(rest, first..records.end, ledger);
         }
     }
 
-    /// Offers again what waits, if the pause is over or `now`.
-    pub(crate) fn retry(&mut self, now: bool, ledger: &mut Ledger) {
-        let Some(trouble) = &self.trouble else {
-            return;
-        };
-        if !now && Instant::now() < trouble.next_try {
-            return;
-        }
-        if self.pending.is_empty() {
-            // A panic or a failed flush left nothing to offer: the next batch is the test.
-            self.trouble = None;
-            return;
-        }
-        let pending = std::mem::take(&mut self.pending);
-        let records = self.pending_records.clone();
-        let pause = trouble.pause;
-        self.trouble = None;
-        let taken = self.write(&pending, &records, ledger);
-        if let Some(trouble) = &mut self.trouble {
-            trouble.pause = (pause * 2).min(LONGEST_PAUSE);
-            trouble.next_try = Instant::now() + trouble.pause;
-        }
-        if taken < pending.len() {
-            self.pending_records.start = records.start + lines(&pending[..taken]);
-            self.pending = pending;
-            self.pending.drain(..taken);
+    /// Offers again what waits, if the pause is over.
+    pub(crate) fn retry(&mut self, ledger: &mut Ledger) {
+        let due = |trouble: &Trouble| Instant::now() >= trouble.next_try;
+        if self.trouble.as_ref().is_some_and(due) {
+            self.drain(ledger);
         }
     }
 
-    /// Flushes the sink. What fails is an error, whether of the flush or of a write before.
-    pub(crate) fn flush(&mut self, ledger: &mut Ledger) -> Result<(), String> {
-        self.retry(true, ledger);
+    /// Flushes the sink. What fails is an error, whether of the flush or of a write before it.
+    pub(crate) fn flush(&mut self, offered: u64, ledger: &mut Ledger) -> Result<(), String> {
+        self.drain(ledger);
+        if self.trouble.is_none() && self.untold_losses > 0 {
+            self.tell_losses(offered);
+            self.drain(ledger);
+        }
         if self.trouble.is_none() {
-            self.tell_losses();
             let sink = &mut self.sink;
             match catch_unwind(AssertUnwindSafe(|| sink.flush())) {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => self.fail(error.to_string()),
-                Err(_) => self.fail("it panicked".into()),
+                Err(_) => self.fail(PANICKED.into()),
             }
         }
-        match self.trouble() {
-            Some(error) => Err(error.to_owned()),
-            None => Ok(()),
+        let lost = self.unreported.take();
+        match &self.trouble {
+            Some(trouble) => Err(trouble.error.clone()),
+            None => lost.map_or(Ok(()), Err),
         }
     }
 
     /// What still waits is lost.
     pub(crate) fn give_up(&mut self, ledger: &mut Ledger) {
-        if !self.pending.is_empty() {
-            ledger.lose(self.pending_records.clone());
-            self.pending = Vec::new();
+        for chunk in self.pending.drain(..) {
+            ledger.lose(chunk.records);
+        }
+        self.pending_bytes = 0;
+    }
+
+    /// Offers what waits, now.
+    fn drain(&mut self, ledger: &mut Ledger) {
+        let before = self.trouble.take();
+        while let Some(mut chunk) = self.pending.pop_front() {
+            self.pending_bytes -= chunk.bytes.len();
+            let taken = self.write(&chunk.bytes, &chunk.records, ledger);
+            if taken < chunk.bytes.len() {
+                if !chunk.records.is_empty() {
+                    chunk.records.start += lines(&chunk.bytes[..taken]);
+                }
+                chunk.bytes.drain(..taken);
+                self.pending_bytes += chunk.bytes.len();
+                self.pending.push_front(chunk);
+            }
+            if self.trouble.is_some() {
+                break;
+            }
+        }
+        if let (Some(now), Some(before)) = (&mut self.trouble, before) {
+            now.pause = (before.pause * 2).min(LONGEST_PAUSE);
+            now.next_try = Instant::now() + now.pause;
         }
     }
 
-    /// Writes as much as the sink takes, and answers how many bytes that was.
+    /// Writes as much as the sink takes, and answers how many bytes are done with: taken, or lost
+    /// in a panic.
     fn write(&mut self, bytes: &[u8], records: &Range<u64>, ledger: &mut Ledger) -> usize {
         let mut taken = 0;
         while taken < bytes.len() {
@@ -158,7 +175,10 @@ impl Outlet {
                     self.fail(io::Error::from(ErrorKind::WriteZero).to_string());
                     return taken;
                 }
-                Ok(Ok(more)) => taken += more.min(rest.len()),
+                Ok(Ok(more)) => {
+                    taken += more.min(rest.len());
+                    self.torn = bytes[taken - 1] != b'\n';
+                }
                 Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => {}
                 Ok(Err(error)) => {
                     self.fail(error.to_string());
@@ -167,10 +187,9 @@ impl Outlet {
                 Err(_) => {
                     // How much it took is not known, and offered again the same bytes could make
                     // it panic for ever.
-                    self.fail("it panicked".into());
-                    let lost = records.start + lines(&bytes[..taken])..records.end;
-                    self.untold_losses += lost.end - lost.start;
-                    ledger.lose(lost);
+                    self.fail(PANICKED.into());
+                    let first = (records.start + lines(&bytes[..taken])).min(records.end);
+                    self.lose(first..records.end, ledger);
                     return bytes.len();
                 }
             }
@@ -187,51 +206,72 @@ impl Outlet {
         });
     }
 
+    fn lose(&mut self, records: Range<u64>, ledger: &mut Ledger) {
+        if records.is_empty() {
+            return;
+        }
+        self.untold_losses += records.end - records.start;
+        let error = self.trouble.as_ref().map(|trouble| trouble.error.clone());
+        self.unreported = error.or(self.unreported.take());
+        ledger.lose(records);
+    }
+
     /// Keeps what the sink did not take, as far as there is room.
     fn keep(&mut self, bytes: &[u8], records: Range<u64>, ledger: &mut Ledger) {
-        let room = MOST_PENDING.saturating_sub(self.pending.len());
-        // After a loss, nothing may be kept before the sink has been told of it.
-        let fitting = if self.untold_losses > 0 && !self.pending.is_empty() {
-            0
-        } else if bytes.len() <= room {
+        if self.untold_losses > 0 {
+            // All or nothing: where records are missing is told once.
+            if bytes.len() + LOSS_LINE > MOST_PENDING.saturating_sub(self.pending_bytes) {
+                self.lose(records, ledger);
+                return;
+            }
+            self.tell_losses(records.start);
+        }
+        let room = MOST_PENDING.saturating_sub(self.pending_bytes);
+        let fitting = if bytes.len() <= room {
             bytes.len()
         } else {
             // Whole lines.
-            bytes[..room]
-                .iter()
-                .rposition(|&byte| byte == b'\n')
-                .map_or(0, |end| end + 1)
+            let end = bytes[..room].iter().rposition(|&byte| byte == b'\n');
+            end.map_or(0, |end| end + 1)
         };
-        let kept = records.start + lines(&bytes[..fitting]);
-        if fitting > 0 {
-            if self.pending.is_empty() {
-                self.pending_records.start = records.start;
-            }
-            self.pending.extend_from_slice(&bytes[..fitting]);
-            self.pending_records.end = kept;
+        let (kept, rest) = bytes.split_at(fitting);
+        let lost = if rest.is_empty() {
+            records.end
+        } else {
+            records.start + lines(kept)
+        };
+        if !kept.is_empty() {
+            self.push(kept.to_vec(), records.start..lost);
         }
-        let lost = kept..records.end;
-        self.untold_losses += lost.end - lost.start;
-        ledger.lose(lost);
+        self.lose(lost..records.end, ledger);
     }
 
-    /// Says in the sink's own output what is missing from it.
-    fn tell_losses(&mut self) {
-        if self.untold_losses == 0 {
-            return;
-        }
+    fn push(&mut self, bytes: Vec<u8>, records: Range<u64>) {
+        self.pending_bytes += bytes.len();
+        self.pending.push_back(Chunk { bytes, records });
+    }
+
+    /// Says in the sink's own output what is missing from it, before the record `next`.
+    fn tell_losses(&mut self, next: u64) {
+        let broken = if std::mem::take(&mut self.torn) {
+            "\n"
+        } else {
+            ""
+        };
         let line = format!(
-            "ringlog: {} records are missing here: this sink had failed\n",
+            "{broken}ringlog: {} records are missing here: this sink had failed\n",
             self.untold_losses
         );
-        let sink = &mut self.sink;
-        if let Ok(Ok(_)) = catch_unwind(AssertUnwindSafe(|| {
-            sink.write(&Batch::new(line.as_bytes()))
-        })) {
-            self.untold_losses = 0;
-        }
+        self.untold_losses = 0;
+        self.push(line.into_bytes(), next..next);
     }
 }
+
+/// What is said of a sink that panicked.
+const PANICKED: &str = "it panicked";
+
+/// Room enough for a line that tells of losses.
+const LOSS_LINE: usize = 128;
 
 /// How many records end in these bytes.
 fn lines(bytes: &[u8]) -> u64 {

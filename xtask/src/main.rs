@@ -112,6 +112,9 @@ fn run(step: &Step) -> bool {
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(step.arguments)
         .envs(step.environment.iter().copied())
+        // They would let loom stop early and call it a success.
+        .env_remove("LOOM_MAX_PERMUTATIONS")
+        .env_remove("LOOM_MAX_DURATION")
         .current_dir(root().join(step.folder))
         .status();
     match status {
