@@ -140,3 +140,6 @@ fn location(metadata: &Metadata) -> String {
     let file = metadata.file.rsplit(['/', '\\']).next().unwrap_or_default();
     format!("{file}:{}", metadata.line)
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use super::core::Core;
 use crate::ring::LaneId;
 use crate::ring::lane::Lane;
 use crate::sys;
+use crate::worker::ThreadName;
 
 /// What the calling thread used last. No destructor, so that reading it is one instruction, and
 /// possible when the thread's other storage is gone.
@@ -76,12 +77,12 @@ impl Drop for Bindings {
 
 impl Core {
     pub(super) fn acquire_lane(&self) -> Option<LaneId> {
-        let lane = self.ring.acquire_lane();
-        match &lane {
-            Some(lane) => self.common.threads.enter_lane(lane.index()),
-            None => self.common.threads.enter(),
-        }
-        lane
+        // A thread whose storage is gone has no end left at which it could let go of a lane.
+        let name = ThreadName::current()?;
+        self.common.threads.enter(name);
+        let lane = self.ring.acquire_lane()?;
+        self.common.threads.enter_lane(lane.index(), name);
+        Some(lane)
     }
 
     /// The calling thread's lane, or null.

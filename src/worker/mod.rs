@@ -31,9 +31,7 @@ use idle::Waiter;
 use ledger::Ledger;
 use outlet::Outlet;
 use staging::{Staged, Staging, Times};
-use threads::ThreadName;
-
-pub(crate) use threads::Threads;
+pub(crate) use threads::{ThreadName, Threads};
 
 /// Rendered text is handed to the sinks when it is as long as this, and at the end of a round.
 const BATCH: usize = 128 << 10;
@@ -280,9 +278,6 @@ impl Worker {
 
     /// Says in the log that records are missing here.
     fn tell_gap(&mut self, lane: Option<usize>, drops: &Drops) {
-        if *drops == Drops::default() {
-            return;
-        }
         let name = lane.map(|lane| self.renderer.name_of_lane(lane, &self.common.threads));
         let now = self.timeline.now();
         self.renderer
@@ -488,6 +483,10 @@ impl Renderer {
         out: &mut Vec<u8>,
     ) {
         let drops = PerLevel::new(drops.by_level);
+        if drops.total() == 0 {
+            // Two threads found untold drops at once, and the other one told of them all.
+            return;
+        }
         let text = format!("{} records dropped here: {drops}", drops.total());
         let name = name
             .as_ref()

@@ -21,13 +21,11 @@ pub(crate) struct ThreadName {
 }
 
 impl ThreadName {
-    /// The name of the thread that calls.
-    fn current(id: u64) -> Self {
-        // A thread whose local storage is gone has no name any more, and asking for it panics.
-        catch_unwind(|| thread::current().name().map(ThreadName::new))
-            .ok()
-            .flatten()
-            .unwrap_or_else(|| ThreadName::number(id))
+    /// The name of the thread that calls; `None` if its local storage is gone.
+    pub(crate) fn current() -> Option<Self> {
+        // Only asking tells: it panics then.
+        let name = catch_unwind(|| thread::current().name().map(ThreadName::new)).ok()?;
+        Some(name.unwrap_or_else(|| ThreadName::number(sys::thread::id())))
     }
 
     fn new(name: &str) -> Self {
@@ -75,22 +73,16 @@ impl Threads {
         }
     }
 
-    /// Writes down that the calling thread owns a lane. Takes locks; called once per owner.
-    pub(crate) fn enter_lane(&self, lane: usize) {
-        let name = self.note();
+    /// Writes down who owns a lane. Takes a lock; called once per owner.
+    pub(crate) fn enter_lane(&self, lane: usize, name: ThreadName) {
         *self.lanes[lane]
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = name;
     }
 
     /// Writes down the calling thread's name. Takes a lock; called once per thread.
-    pub(crate) fn enter(&self) {
-        self.note();
-    }
-
-    fn note(&self) -> ThreadName {
+    pub(crate) fn enter(&self, name: ThreadName) {
         let id = sys::thread::id();
-        let name = ThreadName::current(id);
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = others.known.iter_mut().find(|(known, _)| *known == id) {
             known.1 = name;
@@ -101,7 +93,6 @@ impl Threads {
             others.known[oldest] = (id, name);
             others.oldest = (oldest + 1) % REMEMBERED;
         }
-        name
     }
 
     /// The name of the thread that owns a lane.
