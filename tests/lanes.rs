@@ -478,10 +478,8 @@ fn log_from_the_c_librarys_destructors(lanes: usize, log_before: bool) {
     });
     let mut key = 0;
     // SAFETY: the destructor takes what is stored under the key.
-    assert_eq!(
-        unsafe { libc::pthread_key_create(&mut key, Some(log_again)) },
-        0
-    );
+    let created = unsafe { libc::pthread_key_create(&mut key, Some(log_again)) };
+    assert_eq!(created, 0);
     let threads = scaled(100);
     for thread in 0..threads {
         let mut last = Box::new(Last {

@@ -337,7 +337,7 @@ pub(super) fn put_fixed(out: &mut impl Put, number: f64, precision: usize) -> bo
         100_000_000,
     ];
     // 2^62 / 10^8 is more than 10^10.
-    if !(number.abs() < 1e10) {
+    if number.is_nan() || number.abs() >= 1e10 {
         return false;
     }
     let power = POWERS[precision];
@@ -465,7 +465,7 @@ mod tests {
             check_f32(mantissa as f32 / 2_f32.powi(shift as i32));
         }
         for (number, expected) in [
-            (1_125_899_906_842_624.25, "1125899906842624.3"),
+            (2_f64.powi(50) + 0.25, "1125899906842624.3"),
             (2_f64.powi(-25), "0.000000029802322387695313"),
         ] {
             assert_eq!(text(|out| put_f64(out, number)), expected);

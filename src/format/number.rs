@@ -112,12 +112,6 @@ pub(super) fn put_unsigned_128(out: &mut impl Put, number: u128) {
     }
 }
 
-/// Appends an integer of any size.
-pub(super) fn put_signed_128(out: &mut impl Put, number: i128) {
-    out.put(b"-", usize::from(number < 0));
-    put_unsigned_128(out, number.unsigned_abs());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,12 +126,10 @@ mod tests {
     #[test]
     fn integers_of_every_length_are_as_the_standard_library_writes_them() {
         let check = |number: u128| {
-            let wide = number as i128;
             assert_eq!(
                 text(|out| put_unsigned_128(out, number)),
                 number.to_string()
             );
-            assert_eq!(text(|out| put_signed_128(out, wide)), wide.to_string());
             let (unsigned, signed) = (number as u64, number as i64);
             assert_eq!(
                 text(|out| put_unsigned(out, unsigned)),

@@ -7,10 +7,12 @@ use ringlog::sink::{Batch, Memory, Sink};
 
 use super::LONG;
 
+type Write = dyn FnMut(&Batch<'_>) -> io::Result<usize> + Send;
+
 /// A sink made of closures.
 pub struct Scripted {
     name: &'static str,
-    write: Box<dyn FnMut(&Batch<'_>) -> io::Result<usize> + Send>,
+    write: Box<Write>,
     flush: Box<dyn FnMut() -> io::Result<()> + Send>,
 }
 
