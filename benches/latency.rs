@@ -22,9 +22,11 @@
 //!
 //! The cases run one after the other, `--bursts` samples each, and all of them again `--reps` times.
 //! The percentiles are those of all samples of a case; `p50_low_ns` and `p50_high_ns` are the lowest
-//! and the highest median of a repetition. Each repetition also measures what one bare `rdtsc` costs
-//! (`rdtsc_ns`) and how long a cache line takes from one core to the other (`line_ns`); the medians
-//! of these stand beside every case. All times are in nanoseconds per call.
+//! and the highest median of a repetition. Right before its samples, each repetition of each case
+//! measures what one bare `rdtsc` costs (`rdtsc_ns`) and how long a cache line takes from one core to
+//! the other (`line_ns`, the median of the repetitions, `line_low_ns` and `line_high_ns`): on a
+//! virtual machine the two cores may move apart at any moment, and a figure means little without its
+//! distance. All times are in nanoseconds, those of a case per call.
 //!
 //! Records go to a null sink unless `--file` names a file, which is overwritten.
 
@@ -202,6 +204,10 @@ struct Case {
     ticks: Histogram<u64>,
     /// The median of each repetition, in nanoseconds per call.
     medians: Vec<f64>,
+    /// The cost of a bare `rdtsc` at each repetition, in nanoseconds.
+    reads: Vec<f64>,
+    /// The time of a cache line between the cores at each repetition, in nanoseconds.
+    lines: Vec<f64>,
 }
 
 /// What all cases have in common.
@@ -280,6 +286,8 @@ impl Case {
             way,
             ticks: new_histogram(),
             medians: Vec::new(),
+            reads: Vec::new(),
+            lines: Vec::new(),
         }
     }
 
@@ -331,6 +339,8 @@ impl Case {
             }
         }
 
+        let read = plan.scale.bare_read();
+        let line = plan.pair.line_transfer(&plan.scale)?;
         let ticks = match self.way {
             Way::Lane | Way::Shared => {
                 logger.warm_up();
@@ -354,6 +364,8 @@ impl Case {
                 self.name()
             ));
         }
+        self.reads.push(read);
+        self.lines.push(line);
         self.medians.push(self.per_call(plan, &ticks, 0.5));
         self.ticks += ticks;
         Ok(())
@@ -365,10 +377,11 @@ impl Case {
         plan.scale.nanoseconds(ticks) / self.sample.calls() as f64
     }
 
-    fn row(&self, plan: &Plan, rdtsc: f64, line: f64) -> Row {
+    fn row(&self, plan: &Plan) -> Row {
         let quantile = |quantile| self.per_call(plan, &self.ticks, quantile);
-        let low = self.medians.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = self.medians.iter().copied().fold(0.0, f64::max);
+        let [p50_low, _, p50_high] = support::spread(&self.medians);
+        let [_, rdtsc, _] = support::spread(&self.reads);
+        let [line_low, line, line_high] = support::spread(&self.lines);
         Row::new()
             .text("case", self.name())
             .text("clock", self.clock.1)
@@ -378,8 +391,10 @@ impl Case {
             .measured("max_ns", quantile(1.0), 1)
             .measured("rdtsc_ns", rdtsc, 2)
             .measured("line_ns", line, 1)
-            .measured("p50_low_ns", low, 2)
-            .measured("p50_high_ns", high, 2)
+            .measured("p50_low_ns", p50_low, 2)
+            .measured("p50_high_ns", p50_high, 2)
+            .measured("line_low_ns", line_low, 1)
+            .measured("line_high_ns", line_high, 1)
             .measured("empty_ns", plan.scale.empty(), 2)
             .measured("step_ns", plan.scale.step(), 2)
             .count("samples", self.ticks.len())
@@ -413,20 +428,12 @@ fn run(options: &Options) -> Result<(), String> {
         return Err(format!("no case has `{}` in its name", options.filter));
     }
 
-    let mut reads = Vec::new();
-    let mut lines = Vec::new();
     for _ in 0..options.reps {
-        reads.push(plan.scale.bare_read());
-        lines.push(pair.line_transfer(&plan.scale)?);
         for case in &mut cases {
             case.repeat(&plan, options)?;
         }
     }
-    let (rdtsc, line) = (support::median(reads), support::median(lines));
-    let rows: Vec<Row> = cases
-        .iter()
-        .map(|case| case.row(&plan, rdtsc, line))
-        .collect();
+    let rows: Vec<Row> = cases.iter().map(|case| case.row(&plan)).collect();
     if options.json {
         results::print_json(&rows);
     } else {

@@ -272,9 +272,7 @@ impl Case {
     }
 
     fn row(&self, lines: u64) -> Row {
-        let seconds = support::median(self.seconds.clone());
-        let fastest = self.seconds.iter().copied().fold(f64::INFINITY, f64::min);
-        let slowest = self.seconds.iter().copied().fold(0.0, f64::max);
+        let [fastest, seconds, slowest] = support::spread(&self.seconds);
         let rate = |seconds| lines as f64 / seconds;
         Row::new()
             .text("case", self.name)

@@ -238,7 +238,7 @@ fn a_core_that_cannot_be_had_is_an_error_that_names_it() {
             .unwrap_err();
         assert!(matches!(error, BuildError::Pin(_)), "{error}");
         let text = error.to_string();
-        assert!(text.contains(&format!("core {core}:")), "{text}");
+        assert!(text.contains(&format!("core {core}")), "{text}");
         assert!(error.source().is_some());
     }
     // Nothing is left behind: the next logger builds.

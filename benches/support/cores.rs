@@ -6,7 +6,7 @@ use std::thread;
 
 use core_affinity::CoreId;
 
-use super::median;
+use super::spread;
 use super::ticks::{self, Scale};
 
 /// The cores that this process may use, in ascending order.
@@ -72,7 +72,7 @@ impl Pair {
     }
 
     /// How long a cache line takes from one core to the other, in nanoseconds: half of a round trip,
-    /// in which each core writes the line once and waits for the other's write. The median of 201
+    /// in which each core writes the line once and waits for the other's write. The median of 101
     /// runs of 100 round trips.
     ///
     /// The calling thread must be pinned to the producer's core.
@@ -81,7 +81,7 @@ impl Pair {
     ///
     /// A sentence: the other thread could not be started or pinned.
     pub fn line_transfer(self, scale: &Scale) -> Result<f64, String> {
-        const RUNS: u64 = 201;
+        const RUNS: u64 = 101;
         const ROUND_TRIPS: u64 = 100;
 
         /// Alone on its line, and on the neighbour that some processors fetch with it.
@@ -130,7 +130,8 @@ impl Pair {
                 let ticks = scale.ticks(start, ticks::stop());
                 scale.nanoseconds(ticks as f64) / (2 * ROUND_TRIPS) as f64
             });
-            Ok(median(runs.collect()))
+            let [_, median, _] = spread(&runs.collect::<Vec<f64>>());
+            Ok(median)
         })
     }
 }

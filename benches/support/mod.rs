@@ -8,14 +8,20 @@ pub mod cores;
 pub mod results;
 pub mod ticks;
 
-/// The median; of an even number of values, the higher of the two in the middle.
+/// The lowest value, the median (of an even number of values, the higher of the two in the middle),
+/// and the highest value.
 ///
 /// # Panics
 ///
 /// If there are no values.
-pub fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+pub fn spread(values: &[f64]) -> [f64; 3] {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    [
+        sorted[0],
+        sorted[sorted.len() / 2],
+        sorted[sorted.len() - 1],
+    ]
 }
 
 /// Whether this process was started by `cargo bench`.

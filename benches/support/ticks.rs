@@ -18,7 +18,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use super::median;
+use super::spread;
 
 /// Reads the counter at the start of a stretch.
 #[cfg(target_arch = "x86_64")]
@@ -136,7 +136,8 @@ impl Scale {
             }
             self.nanoseconds(self.ticks(start, stop()) as f64) / READS as f64
         });
-        median(runs.collect())
+        let [_, median, _] = spread(&runs.collect::<Vec<f64>>());
+        median
     }
 }
 

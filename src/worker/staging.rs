@@ -7,7 +7,7 @@
 use crate::clock::Timeline;
 use crate::record::{Header, flags};
 use crate::ring::consumer::Consumer;
-use crate::ring::slot::{Body, span_of};
+use crate::ring::slot::{BODY_WORDS, Body, span_of};
 
 /// How many slots are staged in one round, all sources together.
 const SLOTS: usize = 4096;
@@ -67,7 +67,7 @@ impl Staging {
     pub(crate) fn new() -> Self {
         // The last record of a round may begin in the last slot. Written once, so that the pages
         // are there.
-        let mut slots = vec![[1; _]; SLOTS + crate::record::MAX_SLOTS + 1];
+        let mut slots = vec![[1; BODY_WORDS]; SLOTS + crate::record::MAX_SLOTS + 1];
         slots.clear();
         Staging {
             slots,

@@ -1,7 +1,11 @@
 //! What the tests share: the books they keep of what they submitted, the lines they read back,
 //! sinks that misbehave on demand, and processes of their own.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "each test binary uses a part of it"
+)]
 
 pub mod allocator;
 pub mod books;
