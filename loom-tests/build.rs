@@ -136,18 +136,17 @@ const MUTATIONS: &[Mutation] = &[
         name: "with_a_gap_flag_cleared_after_the_counts",
         file: "shared.rs",
         from: "        self.drops.any_untold.swap(false, Ordering::AcqRel);
-        Drops {
+        let drops = Drops {
             by_level: std::array::from_fn(|level| {
                 self.drops.untold[level].swap(0, Ordering::Relaxed)
             }),
-        }",
+        };",
         to: "        let drops = Drops {
             by_level: std::array::from_fn(|level| {
                 self.drops.untold[level].swap(0, Ordering::Relaxed)
             }),
         };
-        self.drops.any_untold.swap(false, Ordering::AcqRel);
-        drops",
+        self.drops.any_untold.swap(false, Ordering::AcqRel);",
     },
 ];
 

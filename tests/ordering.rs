@@ -184,22 +184,49 @@ fn records_of_one_thread_keep_their_order_whatever_times_they_name() {
     assert_eq!(logger.stats().late, 0);
 }
 
+/// Logs a few records while it is formatted, so that the outer record is older than the inner ones
+/// before it.
+struct Nested<'a>(&'a RingLogger, u64);
+
+impl std::fmt::Display for Nested<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for number in 0..self.1 {
+            info!(logger: self.0, "all {number}");
+        }
+        write!(f, "{}", self.1)
+    }
+}
+
 #[test]
 fn a_record_that_comes_too_late_for_its_place_is_counted() {
-    /// Logs while it is formatted, so that the outer record is older than the inner one.
-    struct Nested<'a>(&'a RingLogger);
-    impl std::fmt::Display for Nested<'_> {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            info!(logger: self.0, "inner");
-            f.write_str("outer")
-        }
-    }
-
     let memory = Memory::new();
     let logger = RingLogger::builder().sink(memory.clone()).build().unwrap();
-    info!(logger: &logger, "{}", Nested(&logger));
-    logger.flush(Duration::from_secs(10)).unwrap();
+    info!(logger: &logger, "all {}", Nested(&logger, 1));
+    logger.flush(LONG).unwrap();
     let log = Log::of(&memory);
-    assert_eq!(log.texts(), ["inner", "outer"]);
+    assert_eq!(log.numbers()["all"], [0, 1]);
     assert_eq!(log.late(), logger.stats().late);
+}
+
+/// However few records the consumer takes at a time.
+#[test]
+fn a_record_that_is_older_than_those_before_it_holds_up_nothing() {
+    for before in 0..12 {
+        for lanes in [1, 0] {
+            let memory = Memory::new();
+            let logger = RingLogger::builder()
+                .lanes(lanes)
+                .lane_capacity(16)
+                .shared_capacity(16)
+                .thread(false)
+                .sink(memory.clone())
+                .build()
+                .unwrap();
+            info!(logger: &logger, "all {}", Nested(&logger, before));
+            logger.flush(Duration::from_secs(5)).unwrap();
+            let log = Log::of(&memory);
+            assert!(log.numbers()["all"].iter().copied().eq(0..=before));
+            assert_eq!(log.late(), logger.stats().late);
+        }
+    }
 }

@@ -248,6 +248,11 @@ impl Ring {
         self.lanes.iter().map(Lane::accepted).sum::<u64>() + self.shared.accepted()
     }
 
+    /// Ends the account of drops of a sealed ring whose last gaps will not be told.
+    pub(crate) fn settle_drops(&self) {
+        self.shared.take_untold();
+    }
+
     /// How many records were ever dropped because there was no room.
     pub(crate) fn dropped(&self) -> Drops {
         let mut dropped = self.shared.dropped();

@@ -34,7 +34,8 @@ struct SharedDrops {
     /// Whether any of `untold` is not zero. Set after them, cleared before they are taken.
     any_untold: AtomicBool,
     untold: [AtomicU64; LEVELS],
-    counted: [AtomicU64; LEVELS],
+    /// Those that were taken to be told of.
+    told: [AtomicU64; LEVELS],
 }
 
 impl Shared {
@@ -47,7 +48,7 @@ impl Shared {
             drops: CachePadded::new(SharedDrops {
                 any_untold: AtomicBool::new(false),
                 untold: Default::default(),
-                counted: Default::default(),
+                told: Default::default(),
             }),
             reserve: reserve_of(track.capacity()),
             track,
@@ -172,7 +173,6 @@ impl Shared {
         {
             return Err(Refused::Closed);
         }
-        self.drops.counted[level].fetch_add(1, Ordering::Relaxed);
         // Release: pairs with the Acquire in `take_untold`. An exchange like that one, so that the
         // two have one order, and the flag stays up if this one is the later.
         self.drops.any_untold.swap(true, Ordering::Release);
@@ -206,11 +206,15 @@ impl Shared {
         // Acquire: pairs with the Release in `count_drop`. The flag goes first: a drop counted
         // after it is either taken here, or sets the flag again.
         self.drops.any_untold.swap(false, Ordering::AcqRel);
-        Drops {
+        let drops = Drops {
             by_level: std::array::from_fn(|level| {
                 self.drops.untold[level].swap(0, Ordering::Relaxed)
             }),
+        };
+        for (told, count) in self.drops.told.iter().zip(drops.by_level) {
+            told.fetch_add(count, Ordering::Relaxed);
         }
+        drops
     }
 
     // The consumer's side.
@@ -240,11 +244,18 @@ impl Shared {
         self.position().saturating_sub(extra)
     }
 
-    /// How many records were dropped.
+    /// How many records were dropped. Once sealed, those that were told of are all there are: what
+    /// is counted then is on its way to be taken back.
     pub(super) fn dropped(&self) -> Drops {
+        let sealed = self.tail.load(Ordering::Acquire) & SEALED != 0;
         Drops {
             by_level: std::array::from_fn(|level| {
-                self.drops.counted[level].load(Ordering::Relaxed)
+                let told = self.drops.told[level].load(Ordering::Relaxed);
+                if sealed {
+                    told
+                } else {
+                    told + self.drops.untold[level].load(Ordering::Relaxed)
+                }
             }),
         }
     }

@@ -409,6 +409,9 @@ impl Worker {
 impl Common {
     /// Makes the report and publishes it. The caller has moved the gate out of Closing.
     pub(crate) fn report(&self, ring: &Ring, outcome: ShutdownOutcome) {
+        if outcome == ShutdownOutcome::TimedOut {
+            ring.settle_drops();
+        }
         let report = self.report_of(ring, outcome);
         self.control.publish(report);
     }

@@ -490,6 +490,21 @@ fn values_can_be_used_in_any_order_and_more_than_once() {
 }
 
 #[test]
+fn a_width_can_be_stored_behind_its_value() {
+    let spec = Spec {
+        width: Count::Value(1),
+        precision: Count::Value(2),
+        ..D
+    };
+    let types = [Type::F64, Type::U64, Type::U64];
+    let values = [Value::F64(1.5), Value::U64(6), Value::U64(2)];
+    assert_eq!(
+        message(vec![Piece::Value(0, spec)], &types, &values),
+        "  1.50"
+    );
+}
+
+#[test]
 fn counts_of_arguments_formatted_at_the_call_are_not_needed() {
     let pieces = vec![
         Piece::Value(
