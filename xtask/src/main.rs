@@ -50,11 +50,12 @@ const CLIPPY: &[Step] = &[
     ]),
 ];
 
-const TEST: &[Step] = &[
-    cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]),
-    // What depends on timing and on the optimiser is tested as users run it, too.
-    cargo(&["test", "--release", "--all-features", "--no-fail-fast"]),
-];
+const TEST: &[Step] = &[cargo(&[
+    "test",
+    "--workspace",
+    "--all-features",
+    "--no-fail-fast",
+])];
 
 const DOC: &[Step] = &[Step {
     environment: &[("RUSTDOCFLAGS", "-D warnings")],
@@ -75,7 +76,7 @@ const BUILD: &[Step] = &[
 const TASKS: &[(&str, &str, &[Step])] = &[
     ("fmt", "the format of the code", FMT),
     ("clippy", "clippy's warnings", CLIPPY),
-    ("test", "all tests, unoptimised and optimised", TEST),
+    ("test", "all tests", TEST),
     ("doc", "the documentation", DOC),
     ("loom", "the models of the lock-free core", LOOM),
     ("build", "the examples and the benches", BUILD),
