@@ -516,7 +516,7 @@ fn a_sink_may_begin_the_shutdown_of_its_own_logger() {
             books.note(Level::Info, info!(logger: &*logger, "n {number}"));
         }
         if !thread {
-            logger.poll(usize::MAX);
+            wait_for("the first record", || logger.poll(usize::MAX) > 0);
         }
         let (report, outcome) = answered.recv_timeout(LONG).unwrap();
         assert_eq!(report.outcome, ShutdownOutcome::TimedOut);
