@@ -119,6 +119,19 @@ impl RingLogger {
         self.core.flush(deadline)
     }
 
+    /// Asks every sink to open its destination anew, as after a log file has been moved away by
+    /// another program. The consumer does it after the round it is in; returns at once.
+    ///
+    /// What is logged after the call goes to the new destination. A [`flush`](Self::flush) after it
+    /// returns when that is the case. A sink that cannot open its destination goes on with the old
+    /// one, and the log says so.
+    ///
+    /// Without a [consumer thread](Builder::thread) it is done by the next `poll` or `flush`.
+    pub fn reopen(&self) {
+        self.core.common.control.ask_to_reopen();
+        self.core.common.control.wake_consumer();
+    }
+
     /// Closes the logger, writes out what was accepted, flushes every sink, and reports.
     ///
     /// May be called from any thread, any number of times, at any time: the earliest deadline that

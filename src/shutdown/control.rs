@@ -21,6 +21,8 @@ pub(crate) struct Control {
     started: Instant,
     /// The latest flush that was asked for.
     flush_wanted: AtomicU64,
+    /// How often the sinks were to open their destinations again.
+    reopen_wanted: AtomicU64,
     /// The shutdown's deadline, in nanoseconds after `started`; the greatest number until there is
     /// one. Only gets earlier.
     deadline: AtomicU64,
@@ -48,6 +50,7 @@ impl Control {
         Control {
             started: Instant::now(),
             flush_wanted: AtomicU64::new(0),
+            reopen_wanted: AtomicU64::new(0),
             deadline: AtomicU64::new(u64::MAX),
             closed_at: AtomicU64::new(u64::MAX),
             answers: Mutex::default(),
@@ -76,6 +79,20 @@ impl Control {
     fn nanos(&self, instant: Instant) -> u64 {
         u64::try_from(instant.saturating_duration_since(self.started).as_nanos())
             .unwrap_or(u64::MAX - 1)
+    }
+
+    // Reopening.
+
+    /// Nobody waits for it, so a store is all there is to do.
+    pub(crate) fn ask_to_reopen(&self) {
+        // Release: pairs with the Acquire in `reopen_wanted`, so that the file that the caller moved
+        // away has been moved when the sinks look.
+        self.reopen_wanted.fetch_add(1, Ordering::Release);
+    }
+
+    /// Changes whenever the sinks are asked to open their destinations again.
+    pub(crate) fn reopen_wanted(&self) -> u64 {
+        self.reopen_wanted.load(Ordering::Acquire)
     }
 
     // Flush.

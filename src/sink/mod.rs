@@ -38,6 +38,16 @@ pub trait Sink: Send {
     ///
     /// Any error of the destination.
     fn flush(&mut self) -> io::Result<()>;
+
+    /// Opens the destination anew, if it is something that can be moved away: see
+    /// [`RingLogger::reopen`](crate::RingLogger::reopen). Does nothing unless a sink says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the destination. The sink then goes on with what it had open.
+    fn reopen(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A run of rendered records, one per line.

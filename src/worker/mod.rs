@@ -103,6 +103,8 @@ pub(crate) struct Worker {
     flushing: Option<(u64, Vec<u64>)>,
     /// The latest flush that was served.
     flushed: u64,
+    /// The latest wish to open the sinks' destinations again that was served.
+    reopened: u64,
 }
 
 /// The formatter, and what it needs to know of each source.
@@ -169,6 +171,7 @@ impl Worker {
             waiter: Waiter::new(idle),
             flushing: None,
             flushed: 0,
+            reopened: 0,
             consumer,
             common,
         };
@@ -192,6 +195,7 @@ impl Worker {
             }
             self.timeline.maintain();
             let records = self.round(usize::MAX, self.times());
+            self.serve_reopen();
             if self.serve_flush() || records > 0 {
                 self.waiter.reset();
             } else {
@@ -213,6 +217,7 @@ impl Worker {
                 more => records += more,
             }
         }
+        self.serve_reopen();
         self.serve_flush();
         records
     }
@@ -325,7 +330,25 @@ impl Worker {
         true
     }
 
+    /// Has the sinks open their destinations again, if that was asked for.
+    fn serve_reopen(&mut self) {
+        let wanted = self.common.control.reopen_wanted();
+        if wanted == self.reopened {
+            return;
+        }
+        self.reopened = wanted;
+        let _inside = Inside::enter(self.common.id);
+        self.delivery.deliver();
+        for failure in self.delivery.reopen() {
+            self.notice(Level::Warn, &failure);
+        }
+        self.delivery.deliver();
+        self.account();
+    }
+
     fn flush_sinks(&mut self) -> Option<FlushError> {
+        // After the flush was seen, so that what its caller asked for before is done before.
+        self.serve_reopen();
         let _inside = Inside::enter(self.common.id);
         self.delivery.deliver();
         self.delivery.flush()
@@ -554,6 +577,25 @@ impl Delivery {
         self.bytes += self.out.len() as u64;
         self.out.clear();
         self.offered = self.rendered;
+    }
+
+    /// Has every sink open its destination again, and answers what went wrong.
+    fn reopen(&mut self) -> Vec<String> {
+        let mut failures = Vec::new();
+        for (place, outlet) in self.outlets.iter_mut().enumerate() {
+            self.common
+                .counters
+                .in_sink
+                .store(place as u64 + 1, Ordering::Relaxed);
+            if let Err(error) = outlet.reopen() {
+                failures.push(format!(
+                    "sink `{}` goes on with what it had open: {error}",
+                    outlet.name()
+                ));
+            }
+        }
+        self.common.counters.in_sink.store(0, Ordering::Relaxed);
+        failures
     }
 
     /// Flushes every sink, and answers what went wrong first.

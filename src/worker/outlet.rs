@@ -131,6 +131,19 @@ impl Outlet {
         }
     }
 
+    /// Has the sink open its destination again. What fails costs no records.
+    pub(crate) fn reopen(&mut self) -> Result<(), String> {
+        let sink = &mut self.sink;
+        let answer = catch_unwind(AssertUnwindSafe(|| sink.reopen()));
+        let error = match answer {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => PANICKED.into(),
+        };
+        self.errors += 1;
+        Err(error)
+    }
+
     /// What still waits is lost.
     pub(crate) fn give_up(&mut self, ledger: &mut Ledger) {
         for chunk in self.pending.drain(..) {

@@ -1,12 +1,15 @@
 //! A file.
 
-use std::error::Error;
-use std::fmt;
-use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+mod handle;
+mod open_error;
+
+use std::io;
+use std::path::Path;
 
 use super::{Batch, Sink};
+use handle::{Handle, Open};
+
+pub use open_error::OpenError;
 
 /// Writes to a file, a batch per system call.
 ///
@@ -18,8 +21,12 @@ use super::{Batch, Sink};
 /// again. The descriptor is not inherited by programs that the process starts.
 ///
 /// Every write goes to where the file ends at that moment, so several processes can log to one file,
-/// and a file that another program empties is filled from its beginning again. A file that is
-/// renamed or deleted keeps being written to.
+/// and a file that another program empties is filled from its beginning again.
+///
+/// A file that was renamed is written to until that is noticed, a quarter of a second later at most
+/// if there is something to write; then the name is opened again. A file that was deleted is noticed
+/// with the next write, which goes to a new file. [`RingLogger::reopen`](crate::RingLogger::reopen)
+/// does not wait to notice. Pipes and devices stay open as they are.
 ///
 /// ```
 /// use ringlog::sink::File;
@@ -29,7 +36,7 @@ use super::{Batch, Sink};
 /// ```
 #[derive(Debug)]
 pub struct File {
-    file: fs::File,
+    handle: Handle,
     name: String,
 }
 
@@ -40,43 +47,24 @@ impl File {
     ///
     /// The file cannot be opened; the error names it. Missing directories are not created.
     pub fn append(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        Self::open(path.as_ref(), fs::OpenOptions::new().append(true))
+        Self::open(path.as_ref(), Open::Append)
     }
 
-    /// Opens a file and empties it, or creates it.
+    /// Opens a file and empties it, or creates it. When it is opened again later it is not emptied.
     ///
     /// # Errors
     ///
     /// As for [`append`](Self::append).
     pub fn truncate(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let mut options = fs::OpenOptions::new();
-        options.write(true).truncate(true);
-        // The library's `append` would rule out `truncate`.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_APPEND);
-        Self::open(path.as_ref(), &mut options)
+        Self::open(path.as_ref(), Open::Truncate)
     }
 
-    fn open(path: &Path, options: &mut fs::OpenOptions) -> Result<Self, OpenError> {
-        match options.create(true).open(path) {
-            Ok(file) => Ok(File {
-                file,
-                name: format!("file {}", path.display()),
-            }),
-            Err(source) => Err(OpenError {
-                path: path.to_owned(),
-                missing: missing_directory(path),
-                source,
-            }),
-        }
+    fn open(path: &Path, how: Open) -> Result<Self, OpenError> {
+        Ok(File {
+            handle: Handle::open(path, how)?,
+            name: format!("file {}", path.display()),
+        })
     }
-}
-
-/// The directory that the file is to be in, if that is what does not exist.
-fn missing_directory(path: &Path) -> Option<PathBuf> {
-    let directory = path.parent()?;
-    let missing = !directory.as_os_str().is_empty() && directory.try_exists().is_ok_and(|is| !is);
-    missing.then(|| directory.to_owned())
 }
 
 impl Sink for File {
@@ -84,51 +72,18 @@ impl Sink for File {
         &self.name
     }
 
-    /// One `write(2)`.
+    /// One `write(2)`, and one `fstat(2)` to see whether the file still has a name.
     fn write(&mut self, batch: &Batch<'_>) -> io::Result<usize> {
-        self.file.write(batch.bytes())
+        self.handle.write(batch.bytes())
     }
 
     /// Does nothing: nothing waits in the process.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
 
-/// A log file could not be opened.
-#[derive(Debug)]
-pub struct OpenError {
-    path: PathBuf,
-    missing: Option<PathBuf>,
-    source: io::Error,
-}
-
-impl OpenError {
-    /// The file.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "cannot open log file {}: {}",
-            self.path.display(),
-            self.source
-        )?;
-        match &self.missing {
-            Some(directory) => write!(f, "; the directory {} does not exist", directory.display()),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Error for OpenError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.source)
+    fn reopen(&mut self) -> io::Result<()> {
+        self.handle.reopen()
     }
 }
 
@@ -162,6 +117,53 @@ mod tests {
             file.write(&Batch::new(b"after\n")).unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), "after\n");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    #[cfg_attr(miri, ignore = "miri does not tell how many names a file has")]
+    fn what_is_written_to_a_deleted_file_is_in_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.log");
+        let mut file = File::append(&path).unwrap();
+        for text in ["one\n", "two\n", "three\n"] {
+            std::fs::remove_file(&path).unwrap();
+            file.write(&Batch::new(text.as_bytes())).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_is_written_after_reopening_goes_to_the_file_of_the_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("a.log"), folder.path().join("a.log.1"));
+        // It is not emptied again.
+        let mut file = File::truncate(&path).unwrap();
+        file.write(&Batch::new(b"one\n")).unwrap();
+        file.reopen().unwrap();
+        std::fs::rename(&path, &old).unwrap();
+        file.write(&Batch::new(b"two\n")).unwrap();
+        file.reopen().unwrap();
+        file.write(&Batch::new(b"three\n")).unwrap();
+        assert_eq!(std::fs::read_to_string(&old).unwrap(), "one\ntwo\n");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "three\n");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_that_cannot_be_opened_again_stays_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path().join("here");
+        std::fs::create_dir(&here).unwrap();
+        let path = here.join("a.log");
+        let mut file = File::append(&path).unwrap();
+        std::fs::rename(&here, folder.path().join("there")).unwrap();
+        let error = file.reopen().unwrap_err().to_string();
+        assert!(error.contains("a.log"), "{error}");
+        file.write(&Batch::new(b"text\n")).unwrap();
+        let moved = folder.path().join("there/a.log");
+        assert_eq!(std::fs::read_to_string(moved).unwrap(), "text\n");
     }
 
     #[test]
