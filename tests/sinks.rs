@@ -116,11 +116,11 @@ enum Entry {
 
 fn entries(text: &str) -> Vec<Entry> {
     let entry = |line: &str| {
-        if let Some(rest) = line.strip_prefix("ringlog: ") {
-            let (count, _) = rest.split_once(" records are missing here").unwrap();
+        let line = Line::parse(line);
+        if line.is_own() {
+            let (count, _) = line.text.split_once(" records are missing here").unwrap();
             return Entry::Missing(count.parse().unwrap());
         }
-        let line = Line::parse(line);
         Entry::Number(line.text.strip_prefix("n ").unwrap().parse().unwrap())
     };
     text.lines().map(entry).collect()

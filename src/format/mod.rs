@@ -25,7 +25,7 @@ use crate::level::Level;
 
 /// Turns records into bytes, each a whole entry of the log by itself.
 pub(crate) trait Format {
-    /// Appends a record to `out`.
+    /// Appends a record to `out`, and answers its level.
     ///
     /// `unix_nanos` is UTC, in nanoseconds since 1970. `thread` is the name of the thread that
     /// wrote the record, as UTF-8 if it is well, and `payload` the statement's stored values.
@@ -36,7 +36,7 @@ pub(crate) trait Format {
         unix_nanos: u64,
         thread: &[u8],
         payload: &[u8],
-    );
+    ) -> Level;
 
     /// Appends an entry of the logger's own, such as that records were dropped here.
     fn notice(

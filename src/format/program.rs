@@ -12,6 +12,7 @@ use super::line::{Line, Put as _};
 use super::number;
 use super::spec::{self, Resolved};
 use crate::callsite::Metadata;
+use crate::level::Level;
 use crate::record::{Count, Decoder, Piece, Sign, Spec, Style, Type, Value};
 
 /// Stands in a line where a record does not hold what its statement stores.
@@ -81,6 +82,7 @@ pub(super) struct Program {
     types: Vec<Type>,
     /// Each value is needed once, in the order in which they are stored.
     in_order: bool,
+    level: Level,
 }
 
 impl Program {
@@ -92,6 +94,7 @@ impl Program {
             specified: Vec::new(),
             types: types.to_vec(),
             in_order: are_in_order(metadata.pieces, types),
+            level: metadata.level,
         };
         let mut literal = before.to_vec();
         program.push(&mut literal, Action::Thread, 0);
@@ -147,6 +150,11 @@ impl Program {
         op.literal[..rest.len()].copy_from_slice(rest);
         self.ops.push(op);
         literal.clear();
+    }
+
+    /// The statement's level.
+    pub(super) fn level(&self) -> Level {
+        self.level
     }
 
     /// Whether each value is needed once, in the order in which they are stored.

@@ -94,25 +94,28 @@ impl Format for TextFormat {
         unix_nanos: u64,
         thread: &[u8],
         payload: &[u8],
-    ) {
+    ) -> Level {
         if !matches!(self.programs.get(statement as usize), Some(Some(_))) && !self.learn(statement)
         {
             let text = format!("<record of unknown statement {statement}>");
-            return self.put_own(out, unix_nanos, UNKNOWN, UNKNOWN, thread, &text);
+            self.put_own(out, unix_nanos, UNKNOWN, UNKNOWN, thread, &text);
+            return Level::Error;
         }
         let Some(Some(program)) = self.programs.get(statement as usize) else {
-            return;
+            return Level::Error;
         };
         if !program.is_in_order() {
             self.time.put(out, unix_nanos);
             program.run_out_of_order(out, thread, payload, &mut self.scratch);
-            return out.bytes(b"\n");
+            out.bytes(b"\n");
+            return program.level();
         }
         let mut line = Line::new(out, &mut self.stage);
         self.time.put(&mut line, unix_nanos);
         program.run(&mut line, thread, payload, &mut self.scratch);
         line.put(b"\n", 1);
         line.finish();
+        program.level()
     }
 
     fn notice(

@@ -3,6 +3,7 @@
 //! A sink is handed batches of whole records as bytes, and knows nothing of rings or records. It
 //! runs on the consumer's thread, one call at a time, so it needs no lock of its own.
 
+mod batch;
 mod console;
 mod file;
 mod memory;
@@ -10,6 +11,8 @@ mod null;
 
 use std::io;
 
+pub use batch::{Batch, Entry};
+pub(crate) use batch::{Kept, Mark};
 pub use console::Console;
 pub use file::{File, OpenError};
 pub use memory::Memory;
@@ -47,23 +50,5 @@ pub trait Sink: Send {
     /// Any error of the destination. The sink then goes on with what it had open.
     fn reopen(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// A run of rendered records, one per line.
-#[derive(Clone, Copy, Debug)]
-pub struct Batch<'a> {
-    bytes: &'a [u8],
-}
-
-impl<'a> Batch<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Batch { bytes }
-    }
-
-    /// The rendered records. The first bytes complete a record of which an earlier call took part.
-    #[must_use]
-    pub fn bytes(&self) -> &'a [u8] {
-        self.bytes
     }
 }

@@ -24,7 +24,7 @@ use crate::record::{Decoder, Type, Value, flags};
 use crate::ring::consumer::Consumer;
 use crate::ring::{Drops, Ring};
 use crate::shutdown::{Control, ShutdownOutcome, ShutdownReport};
-use crate::sink::Sink;
+use crate::sink::{Batch, Mark, Sink};
 use crate::stats::PerLevel;
 
 use idle::Waiter;
@@ -120,9 +120,11 @@ struct Renderer {
     cut: u64,
 }
 
-/// Rendered text, and the sinks it goes to.
+/// Rendered entries, and the sinks they go to.
 struct Delivery {
     out: Vec<u8>,
+    /// One for each entry in `out`.
+    marks: Vec<Mark>,
     outlets: Vec<Outlet>,
     ledger: Ledger,
     /// The records rendered so far.
@@ -161,6 +163,7 @@ impl Worker {
             },
             delivery: Delivery {
                 out,
+                marks: Vec::with_capacity(BATCH / 32),
                 outlets: sinks.into_iter().map(Outlet::new).collect(),
                 ledger: Ledger::default(),
                 rendered: 0,
@@ -182,8 +185,7 @@ impl Worker {
     pub(crate) fn notice(&mut self, level: Level, text: &str) {
         let now = self.timeline.now();
         self.renderer
-            .text
-            .notice(&mut self.delivery.out, now, level, b"ringlog", text);
+            .notice(&mut self.delivery, now, level, b"ringlog", text);
     }
 
     /// Runs rounds until the gate closes, then drains and reports.
@@ -252,12 +254,12 @@ impl Worker {
                 .merge(times, &self.timeline, now, most, |record| {
                     renderer.render(record, threads, delivery);
                     if delivery.out.len() >= BATCH {
-                        delivery.deliver();
+                        delivery.deliver(&mut renderer.text, now);
                     }
                 });
             self.staging.leave_rest(&mut self.consumer);
         }
-        self.delivery.deliver();
+        self.delivery.deliver(&mut self.renderer.text, now);
         if self.consumer.ring().gate().is_settled() {
             // The report is out; what it says must stay true.
             return records;
@@ -286,7 +288,7 @@ impl Worker {
         let name = lane.map(|lane| self.renderer.name_of_lane(lane, &self.common.threads));
         let now = self.timeline.now();
         self.renderer
-            .render_gap(now, name, drops, &mut self.delivery.out);
+            .render_gap(now, name, drops, &mut self.delivery);
     }
 
     /// Publishes what the sinks have done.
@@ -338,11 +340,12 @@ impl Worker {
         }
         self.reopened = wanted;
         let _inside = Inside::enter(self.common.id);
-        self.delivery.deliver();
+        let now = self.timeline.now();
+        self.delivery.deliver(&mut self.renderer.text, now);
         for failure in self.delivery.reopen() {
             self.notice(Level::Warn, &failure);
         }
-        self.delivery.deliver();
+        self.delivery.deliver(&mut self.renderer.text, now);
         self.account();
     }
 
@@ -350,8 +353,9 @@ impl Worker {
         // After the flush was seen, so that what its caller asked for before is done before.
         self.serve_reopen();
         let _inside = Inside::enter(self.common.id);
-        self.delivery.deliver();
-        self.delivery.flush()
+        let now = self.timeline.now();
+        self.delivery.deliver(&mut self.renderer.text, now);
+        self.delivery.flush(&mut self.renderer.text, now)
     }
 
     /// Drains everything up to the frontiers, or as much as the deadline allows, and reports. Only
@@ -475,7 +479,7 @@ impl Renderer {
             let name = self.names.get(record.source).is_some();
             let name = name.then(|| self.name_of_lane(record.source, threads));
             let drops = decode_gap(payload);
-            self.render_gap(record.time, name, &drops, &mut delivery.out);
+            self.render_gap(record.time, name, &drops, delivery);
             return;
         }
         // A time that the caller named says nothing of when the record was published.
@@ -491,13 +495,19 @@ impl Renderer {
             payload = rest;
             self.name_of_other(u64::from_le_bytes(*thread), threads)
         };
-        self.text.record(
+        let level = self.text.record(
             &mut delivery.out,
             header.statement,
             record.time,
             name.as_bytes(),
             payload,
         );
+        delivery.marks.push(Mark::record(
+            record.time,
+            level,
+            delivery.out.len(),
+            delivery.rendered - delivery.offered,
+        ));
         delivery.rendered += 1;
     }
 
@@ -506,7 +516,7 @@ impl Renderer {
         time: u64,
         name: Option<ThreadName>,
         drops: &Drops,
-        out: &mut Vec<u8>,
+        delivery: &mut Delivery,
     ) {
         let drops = PerLevel::new(drops.by_level);
         if drops.total() == 0 {
@@ -517,7 +527,21 @@ impl Renderer {
         let name = name
             .as_ref()
             .map_or(&b"shared ring"[..], ThreadName::as_bytes);
-        self.text.notice(out, time, Level::Warn, name, &text);
+        self.notice(delivery, time, Level::Warn, name, &text);
+    }
+
+    /// A line of the logger's own.
+    fn notice(
+        &mut self,
+        delivery: &mut Delivery,
+        time: u64,
+        level: Level,
+        thread: &[u8],
+        text: &str,
+    ) {
+        let out = &mut delivery.out;
+        self.text.notice(out, time, level, thread, text);
+        delivery.marks.push(Mark::own(time, level, out.len()));
     }
 
     /// Read again only after the lane got a new owner.
@@ -559,9 +583,10 @@ fn decode_gap(payload: &[u8]) -> Drops {
 }
 
 impl Delivery {
-    /// Hands the rendered text to every sink.
-    fn deliver(&mut self) {
+    /// Hands the rendered entries to every sink.
+    fn deliver(&mut self, format: &mut TextFormat, now: u64) {
         let records = self.offered..self.rendered;
+        let batch = Batch::marked(&self.out, &self.marks, self.offered);
         for (place, outlet) in self.outlets.iter_mut().enumerate() {
             self.common
                 .counters
@@ -570,12 +595,14 @@ impl Delivery {
             if self.out.is_empty() {
                 outlet.retry(&mut self.ledger);
             } else {
-                outlet.offer(&self.out, records.clone(), &mut self.ledger);
+                let voice = &mut voice(format, now);
+                outlet.offer(batch, records.clone(), voice, &mut self.ledger);
             }
         }
         self.common.counters.in_sink.store(0, Ordering::Relaxed);
         self.bytes += self.out.len() as u64;
         self.out.clear();
+        self.marks.clear();
         self.offered = self.rendered;
     }
 
@@ -599,14 +626,15 @@ impl Delivery {
     }
 
     /// Flushes every sink, and answers what went wrong first.
-    fn flush(&mut self) -> Option<FlushError> {
+    fn flush(&mut self, format: &mut TextFormat, now: u64) -> Option<FlushError> {
         let mut first = None;
         for (place, outlet) in self.outlets.iter_mut().enumerate() {
             self.common
                 .counters
                 .in_sink
                 .store(place as u64 + 1, Ordering::Relaxed);
-            if let Err(error) = outlet.flush(self.offered, &mut self.ledger) {
+            let voice = &mut voice(format, now);
+            if let Err(error) = outlet.flush(self.offered, voice, &mut self.ledger) {
                 first.get_or_insert(FlushError::Sink {
                     name: outlet.name(),
                     error,
@@ -636,6 +664,14 @@ impl Delivery {
         let settled = self.settled();
         let failed = self.ledger.lost_below(settled);
         (settled - failed, failed)
+    }
+}
+
+/// Makes entries of the logger's own, for sinks of this format.
+fn voice(format: &mut TextFormat, now: u64) -> impl FnMut(&str, &mut Vec<u8>) -> Mark + '_ {
+    move |text, out| {
+        format.notice(out, now, Level::Warn, b"ringlog", text);
+        Mark::own(now, Level::Warn, out.len())
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! What a failing sink does not take waits in a buffer of bounded size and is offered again, at
 //! longer and longer intervals. What does not fit in the buffer is lost for this sink, counted, and
-//! told in its output where it is missing. No sink waits for another.
+//! told in its output, in the form of its other entries, where it is missing. No sink waits for another.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -11,7 +11,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::ledger::Ledger;
-use crate::sink::{Batch, Sink};
+use crate::sink::{Batch, Kept, Mark, Sink};
+
+/// Makes an entry of the logger's own, in the form of the sink's other entries.
+pub(crate) type Voice<'a> = dyn FnMut(&str, &mut Vec<u8>) -> Mark + 'a;
 
 /// The most bytes that wait for a failing sink.
 const MOST_PENDING: usize = 1 << 20;
@@ -30,7 +33,7 @@ pub(crate) struct Outlet {
     trouble: Option<Trouble>,
     /// The records lost since the last line that told of losses.
     untold_losses: u64,
-    /// Whether the sink took part of a line of which the rest is lost.
+    /// Whether the sink took part of an entry of which the rest is lost.
     torn: bool,
     /// What the sink said when it lost records, until a flush has reported it.
     unreported: Option<String>,
@@ -38,11 +41,19 @@ pub(crate) struct Outlet {
     errors: u64,
 }
 
-/// Bytes that wait, and the records that end in them; none in a line of the logger's own.
+/// Entries that wait. All records of the range are in them, or were not for this sink.
 #[derive(Debug)]
 struct Chunk {
-    bytes: Vec<u8>,
+    entries: Kept,
+    /// How many bytes of them the sink took.
+    taken: usize,
     records: Range<u64>,
+}
+
+impl Chunk {
+    fn rest(&self) -> Batch<'_> {
+        self.entries.batch().after(self.taken)
+    }
 }
 
 /// A sink that fails, and when it is tried again.
@@ -82,22 +93,27 @@ impl Outlet {
             .map_or(offered, |chunk| chunk.records.start)
     }
 
-    /// Offers a batch that holds these records, one per line.
-    pub(crate) fn offer(&mut self, bytes: &[u8], records: Range<u64>, ledger: &mut Ledger) {
+    /// Offers a batch. It has those of these records that are for this sink.
+    pub(crate) fn offer(
+        &mut self,
+        batch: Batch<'_>,
+        records: Range<u64>,
+        voice: &mut Voice<'_>,
+        ledger: &mut Ledger,
+    ) {
         self.retry(ledger);
         if self.trouble.is_none() && self.untold_losses > 0 {
-            self.tell_losses(records.start);
+            self.tell_losses(records.start, voice);
             self.drain(ledger);
         }
-        if self.trouble.is_some() {
-            self.keep(bytes, records, ledger);
-            return;
-        }
-        let taken = self.write(bytes, &records, ledger);
-        let (done, rest) = bytes.split_at(taken);
-        if !rest.is_empty() {
-            let first = records.start + lines(done);
-            self.keep(rest, first..records.end, ledger);
+        let rest = if self.trouble.is_some() {
+            batch
+        } else {
+            batch.after(self.write(batch, ledger))
+        };
+        if !rest.bytes().is_empty() {
+            let first = rest.records().next().unwrap_or(records.end);
+            self.keep(rest, first..records.end, voice, ledger);
         }
     }
 
@@ -110,10 +126,15 @@ impl Outlet {
     }
 
     /// Flushes the sink. What fails is an error, whether of the flush or of a write before it.
-    pub(crate) fn flush(&mut self, offered: u64, ledger: &mut Ledger) -> Result<(), String> {
+    pub(crate) fn flush(
+        &mut self,
+        offered: u64,
+        voice: &mut Voice<'_>,
+        ledger: &mut Ledger,
+    ) -> Result<(), String> {
         self.drain(ledger);
         if self.trouble.is_none() && self.untold_losses > 0 {
-            self.tell_losses(offered);
+            self.tell_losses(offered, voice);
             self.drain(ledger);
         }
         if self.trouble.is_none() {
@@ -147,7 +168,7 @@ impl Outlet {
     /// What still waits is lost.
     pub(crate) fn give_up(&mut self, ledger: &mut Ledger) {
         for chunk in self.pending.drain(..) {
-            ledger.lose(chunk.records);
+            lose_all(chunk.rest(), ledger);
         }
         self.pending_bytes = 0;
     }
@@ -156,14 +177,13 @@ impl Outlet {
     fn drain(&mut self, ledger: &mut Ledger) {
         let before = self.trouble.take();
         while let Some(mut chunk) = self.pending.pop_front() {
-            self.pending_bytes -= chunk.bytes.len();
-            let taken = self.write(&chunk.bytes, &chunk.records, ledger);
-            if taken < chunk.bytes.len() {
-                if !chunk.records.is_empty() {
-                    chunk.records.start += lines(&chunk.bytes[..taken]);
-                }
-                chunk.bytes.drain(..taken);
-                self.pending_bytes += chunk.bytes.len();
+            let rest = chunk.rest();
+            let taken = self.write(rest, ledger);
+            self.pending_bytes -= taken;
+            if taken < rest.bytes().len() {
+                let next = rest.after(taken).records().next();
+                chunk.records.start = next.unwrap_or(chunk.records.end);
+                chunk.taken += taken;
                 self.pending.push_front(chunk);
             }
             if self.trouble.is_some() {
@@ -178,19 +198,19 @@ impl Outlet {
 
     /// Writes as much as the sink takes, and answers how many bytes are done with: taken, or lost
     /// in a panic.
-    fn write(&mut self, bytes: &[u8], records: &Range<u64>, ledger: &mut Ledger) -> usize {
+    fn write(&mut self, batch: Batch<'_>, ledger: &mut Ledger) -> usize {
         let mut taken = 0;
-        while taken < bytes.len() {
-            let rest = &bytes[taken..];
+        while taken < batch.bytes().len() {
+            let rest = batch.after(taken);
             let sink = &mut self.sink;
-            match catch_unwind(AssertUnwindSafe(|| sink.write(&Batch::new(rest)))) {
+            match catch_unwind(AssertUnwindSafe(|| sink.write(&rest))) {
                 Ok(Ok(0)) => {
                     self.fail(io::Error::from(ErrorKind::WriteZero).to_string());
                     return taken;
                 }
                 Ok(Ok(more)) => {
-                    taken += more.min(rest.len());
-                    self.torn = bytes[taken - 1] != b'\n';
+                    taken += more.min(rest.bytes().len());
+                    self.torn = batch.after(taken).is_torn();
                 }
                 Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => {}
                 Ok(Err(error)) => {
@@ -201,9 +221,8 @@ impl Outlet {
                     // How much it took is not known, and offered again the same bytes could make
                     // it panic for ever.
                     self.fail(PANICKED.into());
-                    let first = (records.start + lines(&bytes[..taken])).min(records.end);
-                    self.lose(first..records.end, ledger);
-                    return bytes.len();
+                    self.lose(rest, ledger);
+                    return batch.bytes().len();
                 }
             }
         }
@@ -219,74 +238,84 @@ impl Outlet {
         });
     }
 
-    fn lose(&mut self, records: Range<u64>, ledger: &mut Ledger) {
-        if records.is_empty() {
+    fn lose(&mut self, batch: Batch<'_>, ledger: &mut Ledger) {
+        let records = lose_all(batch, ledger);
+        if records == 0 {
             return;
         }
-        self.untold_losses += records.end - records.start;
+        self.untold_losses += records;
         let error = self.trouble.as_ref().map(|trouble| trouble.error.clone());
         self.unreported = error.or(self.unreported.take());
-        ledger.lose(records);
     }
 
     /// Keeps what the sink did not take, as far as there is room.
-    fn keep(&mut self, bytes: &[u8], records: Range<u64>, ledger: &mut Ledger) {
+    fn keep(
+        &mut self,
+        batch: Batch<'_>,
+        records: Range<u64>,
+        voice: &mut Voice<'_>,
+        ledger: &mut Ledger,
+    ) {
         if self.untold_losses > 0 {
             // All or nothing: where records are missing is told once.
-            if bytes.len() + LOSS_LINE > MOST_PENDING.saturating_sub(self.pending_bytes) {
-                self.lose(records, ledger);
+            let room = MOST_PENDING.saturating_sub(self.pending_bytes);
+            if batch.bytes().len() + LOSS_LINE > room {
+                self.lose(batch, ledger);
                 return;
             }
-            self.tell_losses(records.start);
+            self.tell_losses(records.start, voice);
         }
-        let room = MOST_PENDING.saturating_sub(self.pending_bytes);
-        let fitting = if bytes.len() <= room {
-            bytes.len()
-        } else {
-            // Whole lines.
-            let end = bytes[..room].iter().rposition(|&byte| byte == b'\n');
-            end.map_or(0, |end| end + 1)
-        };
-        let (kept, rest) = bytes.split_at(fitting);
-        let lost = if rest.is_empty() {
-            records.end
-        } else {
-            records.start + lines(kept)
-        };
-        if !kept.is_empty() {
-            self.push(kept.to_vec(), records.start..lost);
+        let kept = batch.fitting(MOST_PENDING.saturating_sub(self.pending_bytes));
+        let rest = batch.after(kept.bytes().len());
+        let lost = rest.records().next().unwrap_or(records.end);
+        if !kept.bytes().is_empty() {
+            self.push(kept.to_kept(), records.start..lost);
         }
-        self.lose(lost..records.end, ledger);
+        self.lose(rest, ledger);
     }
 
-    fn push(&mut self, bytes: Vec<u8>, records: Range<u64>) {
-        self.pending_bytes += bytes.len();
-        self.pending.push_back(Chunk { bytes, records });
+    fn push(&mut self, entries: Kept, records: Range<u64>) {
+        self.pending_bytes += entries.batch().bytes().len();
+        self.pending.push_back(Chunk {
+            entries,
+            taken: 0,
+            records,
+        });
     }
 
     /// Says in the sink's own output what is missing from it, before the record `next`.
-    fn tell_losses(&mut self, next: u64) {
-        let broken = if std::mem::take(&mut self.torn) {
-            "\n"
-        } else {
-            ""
-        };
-        let line = format!(
-            "{broken}ringlog: {} records are missing here: this sink had failed\n",
+    fn tell_losses(&mut self, next: u64, voice: &mut Voice<'_>) {
+        let mut bytes = Vec::new();
+        if std::mem::take(&mut self.torn) {
+            bytes.push(b'\n');
+        }
+        let text = format!(
+            "{} records are missing here: this sink had failed",
             self.untold_losses
         );
+        let mark = voice(&text, &mut bytes);
         self.untold_losses = 0;
-        self.push(line.into_bytes(), next..next);
+        self.push(Batch::marked(&bytes, &[mark], next).to_kept(), next..next);
     }
+}
+
+/// The ledger loses all records of a batch. Answers how many it was.
+fn lose_all(batch: Batch<'_>, ledger: &mut Ledger) -> u64 {
+    let mut count = 0;
+    let mut numbers = batch.records().peekable();
+    while let Some(first) = numbers.next() {
+        let mut end = first + 1;
+        while numbers.next_if_eq(&end).is_some() {
+            end += 1;
+        }
+        count += end - first;
+        ledger.lose(first..end);
+    }
+    count
 }
 
 /// What is said of a sink that panicked.
 const PANICKED: &str = "it panicked";
 
-/// Room enough for a line that tells of losses.
-const LOSS_LINE: usize = 128;
-
-/// How many records end in these bytes.
-fn lines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
-}
+/// Room enough for an entry that tells of losses, in any format.
+const LOSS_LINE: usize = 1024;

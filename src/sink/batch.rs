@@ -1,0 +1,285 @@
+//! What a sink is handed: rendered entries, and where each of them ends.
+//!
+//! How an entry looks is its format's business. That it is whole, which record it is of, and how
+//! severe it is, stands beside the bytes, so that nobody has to find it in them.
+
+use crate::level::Level;
+
+/// A run of rendered entries: records, and lines of the logger's own.
+#[derive(Clone, Copy, Debug)]
+pub struct Batch<'a> {
+    bytes: &'a [u8],
+    /// One for each entry that ends in the bytes.
+    marks: &'a [Mark],
+    /// Where the first entry begins, and where the bytes do, as `marks` count. The entry begins
+    /// before the bytes if a sink took part of it.
+    first_entry: usize,
+    start: usize,
+    /// The number of the record from which `marks` count.
+    base: u64,
+}
+
+/// An entry of a [`Batch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// What its format made of it, the line feed included; the rest of it, if an earlier call took
+    /// part of it.
+    pub bytes: &'a [u8],
+    /// How severe it is.
+    pub level: Level,
+    /// Nanoseconds since 1970, UTC.
+    pub time: u64,
+    /// Whether it is a record; otherwise it is a line of the logger's own.
+    pub is_record: bool,
+}
+
+/// Where an entry ends, and what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    time: u64,
+    end: u32,
+    /// The record's number, counted from that of the batch, above [`Mark::RECORD`] and the level.
+    tag: u32,
+}
+
+impl Mark {
+    const LEVEL: u32 = 7;
+    const RECORD: u32 = 8;
+    const NUMBER_SHIFT: u32 = 4;
+
+    /// The record of this number, counted from that of the batch. A batch has far fewer than 2^28
+    /// records, and far fewer than 2^32 bytes.
+    #[inline(always)]
+    pub(crate) fn record(time: u64, level: Level, end: usize, number: u64) -> Mark {
+        Mark {
+            time,
+            end: end as u32,
+            tag: (number as u32) << Mark::NUMBER_SHIFT | Mark::RECORD | level as u32,
+        }
+    }
+
+    /// A line of the logger's own.
+    pub(crate) fn own(time: u64, level: Level, end: usize) -> Mark {
+        Mark {
+            time,
+            end: end as u32,
+            tag: level as u32,
+        }
+    }
+
+    fn level(self) -> Level {
+        Level::ALL[(self.tag & Mark::LEVEL) as usize - 1]
+    }
+
+    fn is_record(self) -> bool {
+        self.tag & Mark::RECORD != 0
+    }
+
+    fn end(self) -> usize {
+        self.end as usize
+    }
+}
+
+impl<'a> Batch<'a> {
+    /// Bytes of unknown entries.
+    #[cfg(test)]
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Batch::marked(bytes, &[], 0)
+    }
+
+    /// Bytes with the mark of each entry; the numbers of records are counted from `base`.
+    pub(crate) fn marked(bytes: &'a [u8], marks: &'a [Mark], base: u64) -> Self {
+        Batch {
+            bytes,
+            marks,
+            first_entry: 0,
+            start: 0,
+            base,
+        }
+    }
+
+    /// The rendered entries. The first bytes complete an entry of which an earlier call took part.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The entries one by one, for sinks that send each by itself. Such a sink answers the bytes of
+    /// whole entries, and is then never handed the rest of one.
+    pub fn entries(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
+        let (bytes, start) = (self.bytes, self.start);
+        let mut from = 0;
+        self.marks.iter().map(move |mark| {
+            let end = mark.end() - start;
+            let entry = Entry {
+                bytes: &bytes[from..end],
+                level: mark.level(),
+                time: mark.time,
+                is_record: mark.is_record(),
+            };
+            from = end;
+            entry
+        })
+    }
+
+    /// The numbers of the records.
+    pub(crate) fn records(&self) -> impl Iterator<Item = u64> + use<'a> {
+        let base = self.base;
+        self.marks
+            .iter()
+            .filter(|mark| mark.is_record())
+            .map(move |mark| base + u64::from(mark.tag >> Mark::NUMBER_SHIFT))
+    }
+
+    /// Whether the bytes begin within an entry.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.first_entry < self.start
+    }
+
+    /// What is left after so many bytes.
+    pub(crate) fn after(&self, taken: usize) -> Batch<'a> {
+        let start = self.start + taken;
+        let done = self.marks.partition_point(|mark| mark.end() <= start);
+        Batch {
+            bytes: &self.bytes[taken..],
+            marks: &self.marks[done..],
+            first_entry: match done.checked_sub(1) {
+                Some(last) => self.marks[last].end(),
+                None => self.first_entry,
+            },
+            start,
+            ..*self
+        }
+    }
+
+    /// As many of the first entries as have at most so many bytes.
+    pub(crate) fn fitting(&self, most: usize) -> Batch<'a> {
+        let fits = |mark: &Mark| mark.end() - self.start <= most;
+        let count = self.marks.partition_point(fits);
+        let bytes = match count.checked_sub(1) {
+            Some(last) => self.marks[last].end() - self.start,
+            None => 0,
+        };
+        Batch {
+            bytes: &self.bytes[..bytes],
+            marks: &self.marks[..count],
+            ..*self
+        }
+    }
+
+    /// A copy that can wait.
+    pub(crate) fn to_kept(self) -> Kept {
+        Kept {
+            bytes: self.bytes.into(),
+            marks: self.marks.into(),
+            first_entry: self.first_entry,
+            start: self.start,
+            base: self.base,
+        }
+    }
+}
+
+/// A batch that owns its bytes.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    bytes: Box<[u8]>,
+    marks: Box<[Mark]>,
+    first_entry: usize,
+    start: usize,
+    base: u64,
+}
+
+impl Kept {
+    /// All of it.
+    pub(crate) fn batch(&self) -> Batch<'_> {
+        Batch {
+            bytes: &self.bytes,
+            marks: &self.marks,
+            first_entry: self.first_entry,
+            start: self.start,
+            base: self.base,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Batch, Entry, Mark};
+    use crate::level::Level;
+
+    const BYTES: &[u8] = b"one\ntwo\nnote\nthree\n";
+
+    fn marks() -> [Mark; 4] {
+        [
+            Mark::record(10, Level::Info, 4, 0),
+            Mark::record(20, Level::Error, 8, 3),
+            Mark::own(25, Level::Warn, 13),
+            Mark::record(30, Level::Trace, 19, 4),
+        ]
+    }
+
+    fn texts(batch: &Batch<'_>) -> Vec<String> {
+        let text = |entry: Entry<'_>| String::from_utf8(entry.bytes.to_vec()).unwrap();
+        batch.entries().map(text).collect()
+    }
+
+    #[test]
+    fn entries_are_told_with_what_they_are() {
+        let marks = marks();
+        let batch = Batch::marked(BYTES, &marks, 100);
+        let entries: Vec<_> = batch.entries().collect();
+        assert_eq!(
+            entries[1],
+            Entry {
+                bytes: b"two\n",
+                level: Level::Error,
+                time: 20,
+                is_record: true
+            }
+        );
+        assert_eq!(
+            (entries[2].level, entries[2].is_record),
+            (Level::Warn, false)
+        );
+        assert!(batch.records().eq([100, 103, 104]));
+    }
+
+    #[test]
+    fn the_rest_of_a_batch_has_the_rest_of_its_entries() {
+        let marks = marks();
+        let batch = Batch::marked(BYTES, &marks, 100);
+        for taken in 0..=BYTES.len() {
+            // In one step, in two, and as a copy.
+            let rest = batch.after(taken);
+            let kept = batch.after(taken / 2).to_kept();
+            let kept = kept.batch().after(taken - taken / 2);
+            assert_eq!(texts(&rest).concat().as_bytes(), &BYTES[taken..]);
+            assert_eq!(texts(&rest), texts(&kept));
+            let boundary = [0, 4, 8, 13, 19].contains(&taken);
+            assert_eq!((rest.is_torn(), kept.is_torn()), (!boundary, !boundary));
+            let ends = [(4, 100), (8, 103), (19, 104)];
+            let left = ends.iter().filter(|(end, _)| *end > taken);
+            assert!(rest.records().eq(left.map(|&(_, number)| number)));
+        }
+    }
+
+    #[test]
+    fn only_whole_entries_fit() {
+        let marks = marks();
+        let rest = Batch::marked(BYTES, &marks, 0).after(5);
+        for (most, expected) in [
+            (0, &[][..]),
+            (2, &[]),
+            (3, &["wo\n"]),
+            (7, &["wo\n"]),
+            (8, &["wo\n", "note\n"]),
+            (13, &["wo\n", "note\n"]),
+            (14, &["wo\n", "note\n", "three\n"]),
+            (99, &["wo\n", "note\n", "three\n"]),
+        ] {
+            let fitting = rest.fitting(most);
+            assert_eq!(texts(&fitting), expected, "{most}");
+            assert_eq!(fitting.bytes(), expected.concat().as_bytes());
+        }
+    }
+}
