@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::level::{Level, LevelFilter};
-use crate::record::{Piece, Type, TypeList};
+use crate::record::{Field, Piece, Type, TypeList};
 
 /// What the macro knows of a log statement.
 #[derive(Debug)]
@@ -29,8 +29,11 @@ pub struct Metadata {
     pub line: u32,
     /// The parsed format string.
     pub pieces: &'static [Piece],
-    /// One name per stored value; empty where the argument has none.
+    /// One name per stored value of the message; empty where the argument has none.
     pub names: &'static [&'static str],
+    /// The fields, in the order of the source. Their values are stored behind those of the message,
+    /// in this order.
+    pub fields: &'static [Field],
 }
 
 /// A log statement.

@@ -30,7 +30,8 @@ pub mod __private {
     pub use crate::callsite::{Callsite, Metadata};
     pub use crate::logger::{Global, Log, Outcome, enabled, submit, submit_at};
     pub use crate::record::{
-        Align, CaptureText, CaptureTyped, Count, Piece, Probe, Sign, Spec, Style, capture_text,
+        Align, CaptureText, CaptureTyped, Count, Field, FieldDebug, FieldDisplay, FieldTyped,
+        Piece, Probe, Sign, Spec, Style, capture_text,
     };
     pub use ringlog_macros::rlog_impl;
 }

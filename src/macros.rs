@@ -22,7 +22,7 @@
 #[macro_export]
 macro_rules! rlog {
     ($($arguments:tt)*) => {
-        $crate::__private::rlog_impl!([$crate] $($arguments)*)
+        $crate::__private::rlog_impl!([$crate] [] $($arguments)*)
     };
 }
 
@@ -33,7 +33,7 @@ macro_rules! level_macro {
         macro_rules! $name {
             ($dollar($dollar arguments:tt)*) => {
                 $dollar crate::__private::rlog_impl!(
-                    [$dollar crate] $dollar crate::Level::$level, $dollar($dollar arguments)*
+                    [$dollar crate] [$dollar crate::Level::$level] $dollar($dollar arguments)*
                 )
             };
         }

@@ -3,7 +3,7 @@
 use crate::format_string::{Argument, Piece, Spec, Style};
 
 /// A format string whose references are resolved.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct Resolved {
     pub(crate) pieces: Vec<ResolvedPiece>,
     /// What a record holds, in order.

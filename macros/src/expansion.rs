@@ -24,24 +24,28 @@ use std::panic::catch_unwind;
 use proc_macro::{Ident, Literal, Span, TokenStream, TokenTree};
 
 use crate::arguments::{self, Resolved, ResolvedPiece, Value};
+use crate::field::{Capture, Field, Name};
 use crate::format_string::{self, Align, Count, Sign, Spec, Style};
-use crate::input::{Argument, Error, Expression, Place, Statement};
+use crate::input::{Argument, Error, Expression, Message, Place, Statement};
 use crate::template::fill;
 
 /// The expansion of a statement that could be read.
 pub(crate) fn statement(mut statement: Statement) -> TokenStream {
     let private = code("$ringlog::__private", &[("ringlog", &statement.ringlog)]);
-    let arguments = statement.arguments.take();
-    match arguments.and_then(|arguments| resolve(&statement, arguments)) {
-        Some((resolved, arguments)) => Expansion {
-            private,
-            statement,
-            resolved,
-            arguments,
-        }
-        .block(),
-        None => refused_by_the_compiler(&private, &statement),
+    let (resolved, arguments) = match &mut statement.message {
+        None => (Resolved::default(), Vec::new()),
+        Some(message) => match resolve(message) {
+            Some(resolved) => resolved,
+            None => return refused_by_the_compiler(&private, message),
+        },
+    };
+    Expansion {
+        private,
+        statement,
+        resolved,
+        arguments,
     }
+    .block()
 }
 
 /// The expansion of a statement that could not be read.
@@ -60,7 +64,7 @@ pub(crate) fn error(error: &Error) -> TokenStream {
 ///
 /// Should it find nothing, which can only be because it knows more than this crate does, then the
 /// constant fails. It is evaluated only once there are no other errors.
-fn refused_by_the_compiler(private: &TokenStream, statement: &Statement) -> TokenStream {
+fn refused_by_the_compiler(private: &TokenStream, refused: &Message) -> TokenStream {
     let message = "ringlog does not know this kind of format string";
     code(
         "{
@@ -70,7 +74,7 @@ fn refused_by_the_compiler(private: &TokenStream, statement: &Statement) -> Toke
         }",
         &[
             ("private", private),
-            ("format_args", &statement.format_args),
+            ("format_args", &refused.format_args),
             ("message", &text(Span::mixed_site(), message)),
         ],
     )
@@ -78,14 +82,12 @@ fn refused_by_the_compiler(private: &TokenStream, statement: &Statement) -> Toke
 
 /// The resolved format string, and the arguments with the captured variables behind them; `None`
 /// if the compiler will refuse the statement.
-fn resolve(
-    statement: &Statement,
-    mut arguments: Vec<Argument>,
-) -> Option<(Resolved, Vec<Argument>)> {
+fn resolve(message: &mut Message) -> Option<(Resolved, Vec<Argument>)> {
+    let mut arguments = message.arguments.take()?;
     let names: Vec<String> = arguments.iter().map(name).collect();
-    let resolved = arguments::resolve(format_string::parse(&statement.text)?, &names)?;
+    let resolved = arguments::resolve(format_string::parse(&message.text)?, &names)?;
     for captured in &resolved.captured {
-        arguments.push(capture(captured, statement.format.span())?);
+        arguments.push(capture(captured, message.format.span())?);
     }
     Some((resolved, arguments))
 }
@@ -136,11 +138,19 @@ fn number(span: Span, number: usize) -> TokenStream {
     TokenTree::from(literal).into()
 }
 
+/// A closure that formats what `format_args!` makes of this.
+fn write(formatted: &TokenStream) -> TokenStream {
+    code(
+        "|writer| ::core::fmt::Write::write_fmt(writer, ::core::format_args!($formatted))",
+        &[("formatted", formatted)],
+    )
+}
+
 struct Expansion {
     private: TokenStream,
     statement: Statement,
     resolved: Resolved,
-    /// Those in the call, then those captured.
+    /// Of the message: those in the call, then those captured.
     arguments: Vec<Argument>,
 }
 
@@ -179,6 +189,7 @@ impl Expansion {
                         line: ::core::line!(),
                         pieces: &[$pieces],
                         names: &[$names],
+                        fields: &[$fields],
                     });
                 match &($logger) {
                     logger => if $private::enabled(logger, &__RINGLOG_SITE) {
@@ -193,6 +204,7 @@ impl Expansion {
                 ("target", &target),
                 ("pieces", &self.pieces()),
                 ("names", &self.names()),
+                ("fields", &self.fields()),
                 ("logger", &logger),
                 ("submit", &submit),
             ],
@@ -215,71 +227,119 @@ impl Expansion {
                 )
             }
         };
-        if self.arguments.is_empty() {
+        // In the order of the source, which is that of their evaluation.
+        let fields = self.statement.fields.iter().map(|field| &field.value);
+        let arguments = self.arguments.iter().map(|argument| &argument.value);
+        let references: Vec<TokenStream> = fields
+            .chain(arguments)
+            .map(|value| {
+                let Place { first, last } = value.place.located();
+                let value = fill(last, "($value)", &[("value", &value.tokens)]);
+                fill(first, "&$value,", &[("value", &value)])
+            })
+            .collect();
+        if references.is_empty() {
             return submit;
         }
-        let references = self.arguments.iter().map(|argument| {
-            let Place { first, last } = argument.value.place.located();
-            let value = fill(last, "($value)", &[("value", &argument.value.tokens)]);
-            fill(first, "&$value,", &[("value", &value)])
-        });
         self.code(
             "match ($references) {
                 arguments => {
-                    use $private::{CaptureText as _, CaptureTyped as _};
+                    use $private::{
+                        CaptureText as _, CaptureTyped as _,
+                        FieldDebug as _, FieldDisplay as _, FieldTyped as _,
+                    };
                     $submit
                 }
             }",
-            &[("references", &references.collect()), ("submit", &submit)],
+            &[
+                ("references", &references.into_iter().collect()),
+                ("submit", &submit),
+            ],
         )
     }
 
-    /// The reference to an argument, standing where the argument stands in the source.
-    fn reference(&self, argument: usize) -> TokenStream {
-        let Place { first, last } = self.arguments[argument].value.place.located();
-        let index = number(last, argument);
+    /// The reference to the value with this number, standing where that stands in the source.
+    fn reference(&self, number: usize, place: Place) -> TokenStream {
+        let Place { first, last } = place.located();
+        let index = self::number(last, number);
         fill(first, "arguments.$index", &[("index", &index)])
     }
 
-    /// What that reference refers to.
-    fn value(&self, argument: usize) -> TokenStream {
-        let first = self.arguments[argument].value.place.located().first;
-        let reference = self.reference(argument);
-        fill(first, "*$reference", &[("reference", &reference)])
+    /// The reference to an argument of the message.
+    fn argument(&self, argument: usize) -> TokenStream {
+        self.reference(
+            self.statement.fields.len() + argument,
+            self.arguments[argument].value.place,
+        )
     }
 
-    /// The captured values: `(first, (second, ()))`.
+    /// The captured values, the message's before the fields': `(first, (second, ()))`.
     fn values(&self) -> TokenStream {
+        let mut captured: Vec<TokenStream> = Vec::new();
+        captured.extend(
+            self.resolved
+                .values
+                .iter()
+                .map(|value| self.captured(value)),
+        );
+        let fields = self.statement.fields.iter().enumerate();
+        captured.extend(fields.map(|(number, field)| self.captured_field(number, field)));
         let mut values = code("()", &[]);
-        for value in self.resolved.values.iter().rev() {
-            let captured = self.captured(value);
+        for captured in captured.iter().rev() {
             values = code(
                 "($captured, $values)",
-                &[("captured", &captured), ("values", &values)],
+                &[("captured", captured), ("values", &values)],
             );
         }
         values
     }
 
+    fn captured_field(&self, number: usize, field: &Field) -> TokenStream {
+        let reference = self.reference(number, field.value.place);
+        let format = match field.capture {
+            Capture::Plain => {
+                return self.code(
+                    "(&&&$private::Probe($reference)).capture_field()",
+                    &[("reference", &reference)],
+                );
+            }
+            Capture::Display => "{}",
+            Capture::Debug => "{:?}",
+        };
+        let Place { first, last } = field.value.place.located();
+        let value = fill(first, "*$reference", &[("reference", &reference)]);
+        let mut formatted = text(last, format);
+        formatted.extend(code(", $value", &[("value", &value)]));
+        self.code(
+            "(&$private::Probe($reference)).capture($write)",
+            &[("reference", &reference), ("write", &write(&formatted))],
+        )
+    }
+
     fn captured(&self, value: &Value) -> TokenStream {
         let mut arguments = vec![value.argument];
         let spec = format_string(&value.spec, &mut arguments);
-        let span = Span::mixed_site().located_at(self.statement.format.span());
-        let mut formatted = text(span, &spec);
+        let format = self
+            .statement
+            .message
+            .as_ref()
+            .map(|message| &message.format);
+        let span = format.map_or(Span::call_site(), Literal::span);
+        let mut formatted = text(Span::mixed_site().located_at(span), &spec);
         for argument in arguments {
-            formatted.extend(code(", $value", &[("value", &self.value(argument))]));
+            let first = self.arguments[argument].value.place.located().first;
+            let reference = self.argument(argument);
+            let value = fill(first, "*$reference", &[("reference", &reference)]);
+            formatted.extend(code(", $value", &[("value", &value)]));
         }
-        let write = code(
-            "|writer| ::core::fmt::Write::write_fmt(writer, ::core::format_args!($formatted))",
-            &[("formatted", &formatted)],
-        );
+        let write = write(&formatted);
         if value.is_text() {
             self.code("$private::capture_text($write)", &[("write", &write)])
         } else {
             self.code(
                 "(&$private::Probe($reference)).capture($write)",
                 &[
-                    ("reference", &self.reference(value.argument)),
+                    ("reference", &self.argument(value.argument)),
                     ("write", &write),
                 ],
             )
@@ -304,6 +364,30 @@ impl Expansion {
             ),
         });
         pieces.collect()
+    }
+
+    fn fields(&self) -> TokenStream {
+        let first = self.resolved.values.len();
+        let fields = self.statement.fields.iter().enumerate();
+        let fields = fields.map(|(index, field)| {
+            let name = match &field.name {
+                Name::Text(name) => text(Span::mixed_site(), name),
+                Name::Constant(name) => name.clone(),
+            };
+            let spec = match field.capture {
+                Capture::Plain | Capture::Display => "$private::Spec::DISPLAY",
+                Capture::Debug => "$private::Spec::DEBUG",
+            };
+            self.code(
+                "$private::Field { name: $name, value: $index, spec: $spec },",
+                &[
+                    ("name", &name),
+                    ("index", &number(Span::mixed_site(), first + index)),
+                    ("spec", &self.code(spec, &[])),
+                ],
+            )
+        });
+        fields.collect()
     }
 
     fn names(&self) -> TokenStream {

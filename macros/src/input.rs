@@ -3,6 +3,7 @@
 use proc_macro::{Delimiter, Ident, Literal, Spacing, Span, TokenStream, TokenTree};
 
 use crate::commas::{self, Token};
+use crate::field::{self, Field};
 use crate::literal;
 
 /// A log statement as it was written.
@@ -11,7 +12,14 @@ pub(crate) struct Statement {
     pub(crate) ringlog: TokenStream,
     pub(crate) options: Options,
     pub(crate) level: Expression,
-    /// The format string.
+    /// In the order of the source.
+    pub(crate) fields: Vec<Field>,
+    /// `None` if there are only fields.
+    pub(crate) message: Option<Message>,
+}
+
+/// The format string and its arguments.
+pub(crate) struct Message {
     pub(crate) format: Literal,
     /// The text that `format` stands for.
     pub(crate) text: String,
@@ -54,75 +62,130 @@ pub(crate) struct Error {
     pub(crate) place: Place,
 }
 
-/// Reads a statement, after the group that holds the path of the `ringlog` crate.
+/// Reads a statement. In front of what the user wrote stand two groups: one holds the path of the
+/// `ringlog` crate, the other the level if the macro is named after one.
 pub(crate) fn parse(input: TokenStream) -> Result<Statement, Error> {
-    let mut tokens: Vec<TokenTree> = input.into_iter().collect();
-    let ringlog = match tokens.first() {
-        Some(TokenTree::Group(group)) => group.stream(),
-        _ => return Err(Error::at(&[], "`rlog_impl!` is for `rlog!` to call")),
+    let tokens: Vec<TokenTree> = input.into_iter().collect();
+    let [
+        TokenTree::Group(ringlog),
+        TokenTree::Group(level),
+        tokens @ ..,
+    ] = &tokens[..]
+    else {
+        return Err(Error::at(&[], "`rlog_impl!` is for `rlog!` to call"));
     };
-    tokens.remove(0);
-    let mut options = Options::default();
-    let mut level = None;
-    let mut parts = split(&tokens).into_iter();
-    for part in parts.by_ref() {
-        let Some((format, text)) = part.tokens.first().and_then(string) else {
-            head(part.tokens, &mut options, &mut level)?;
-            continue;
-        };
-        let Some(level) = level else {
-            return Err(Error::at(
-                part.tokens,
-                "no level: write one in front of the format string, as in \
-                 `rlog!(Level::Info, \"...\")`, or use a macro that is named after its level, as \
-                 in `info!(\"...\")`",
-            ));
-        };
-        return Ok(Statement {
-            ringlog,
-            options,
-            level,
-            format,
-            text,
-            arguments: if part.tokens.len() == 1 {
-                parts.map(|part| argument(part.tokens)).collect()
-            } else {
-                None
-            },
-            format_args: tokens[part.start..].iter().cloned().collect(),
-        });
+    let level: Vec<TokenTree> = level.stream().into_iter().collect();
+    let mut head = Head {
+        options: Options::default(),
+        level: Expression::new(&level),
+        fields: Vec::new(),
+    };
+    // What stands in front of a semicolon are fields in the syntax of `log`.
+    let semicolon = tokens.iter().position(|token| is_punct(token, ';'));
+    let (fields, rest) = match semicolon {
+        Some(semicolon) => (&tokens[..semicolon], &tokens[semicolon + 1..]),
+        None => (&tokens[..0], tokens),
+    };
+    for part in split(fields) {
+        if let [token] = part.tokens {
+            if string(token).is_some() {
+                let message = "the format string stands behind the `;`";
+                return Err(Error::at(part.tokens, message));
+            }
+        }
+        head.part(part.tokens)?;
     }
-    Err(Error::at(
-        &[],
-        "no format string: write one, as in `info!(\"filled {quantity} lots\")`",
-    ))
+    let mut message = None;
+    let mut parts = split(rest).into_iter();
+    for part in parts.by_ref() {
+        if let Some((format, text)) = format_string(part.tokens) {
+            message = Some(Message {
+                format,
+                text,
+                arguments: if part.tokens.len() == 1 {
+                    parts.map(|part| argument(part.tokens)).collect()
+                } else {
+                    None
+                },
+                format_args: rest[part.start..].iter().cloned().collect(),
+            });
+            break;
+        }
+        if semicolon.is_some() {
+            let message = "behind the `;` comes the format string, a string literal";
+            return Err(Error::at(part.tokens, message));
+        }
+        head.part(part.tokens)?;
+    }
+    if message.is_none() && head.fields.is_empty() {
+        return Err(Error::at(
+            &[],
+            "no format string: write one, as in `info!(\"filled {quantity} lots\")`",
+        ));
+    }
+    let Some(level) = head.level else {
+        let place = message.as_ref().map(|message| &message.format);
+        let place: Vec<TokenTree> = place.cloned().map(TokenTree::from).into_iter().collect();
+        return Err(Error::at(
+            &place,
+            "no level: write one in front of the format string, as in \
+             `rlog!(Level::Info, \"...\")`, or use a macro that is named after its level, as \
+             in `info!(\"...\")`",
+        ));
+    };
+    Ok(Statement {
+        ringlog: ringlog.stream(),
+        options: head.options,
+        level,
+        fields: head.fields,
+        message,
+    })
 }
 
-/// Takes what stands between two commas in front of the format string.
-fn head(
-    part: &[TokenTree],
-    options: &mut Options,
-    level: &mut Option<Expression>,
-) -> Result<(), Error> {
-    if let [.., before, last] = part {
-        if string(last).is_some() && !matches!(before, TokenTree::Punct(_)) {
-            let last = std::slice::from_ref(last);
-            return Err(Error::at(last, "no comma in front of the format string"));
+/// The format string, if this is where it stands: a string literal that is not a field's name.
+fn format_string(part: &[TokenTree]) -> Option<(Literal, String)> {
+    if matches!(part, [_, sign, ..] if is_punct(sign, '=')) {
+        return None;
+    }
+    string(part.first()?)
+}
+
+/// What stands in front of the format string.
+struct Head {
+    options: Options,
+    level: Option<Expression>,
+    fields: Vec<Field>,
+}
+
+impl Head {
+    /// Takes what stands between two commas.
+    fn part(&mut self, part: &[TokenTree]) -> Result<(), Error> {
+        if let [.., before, last] = part {
+            if string(last).is_some() && !matches!(before, TokenTree::Punct(_)) {
+                let last = std::slice::from_ref(last);
+                return Err(Error::at(last, "no comma in front of the format string"));
+            }
         }
+        if part.is_empty() {
+            return Err(Error::at(part, "a comma without anything in front of it"));
+        }
+        if let Some((name, value)) = named(part, ':', &[':']) {
+            if !field::is_capture(value) {
+                return option(name, &part[..2], value, &mut self.options);
+            }
+        }
+        if self.level.is_none() {
+            self.level = Expression::new(part);
+            return Ok(());
+        }
+        self.fields.push(field::parse(part)?);
+        Ok(())
     }
-    if let Some((name, value)) = named(part, ':', &[':']) {
-        return option(name, &part[..2], value, options);
-    }
-    if part.is_empty() {
-        return Err(Error::at(part, "a comma without anything in front of it"));
-    }
-    if level.is_some() {
-        let message = "the format string must be a string literal, because it is read when the \
-                       program is compiled; to log a value, write `\"{}\", value`";
-        return Err(Error::at(part, message));
-    }
-    *level = Expression::new(part);
-    Ok(())
+}
+
+/// Whether the token is this punctuation.
+pub(crate) fn is_punct(token: &TokenTree, char: char) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == char)
 }
 
 /// Takes the option with this name; `place` is where that stands.
@@ -138,7 +201,10 @@ fn option(
         "target" => &mut options.target,
         "at" => &mut options.at,
         _ => {
-            let message = format!("no option `{name}`: there are `logger`, `target` and `at`");
+            let message = format!(
+                "no option `{name}`: there are `logger`, `target` and `at`; a field is written \
+                 `{name} = value`"
+            );
             return Err(Error::at(place, &message));
         }
     };
@@ -186,7 +252,7 @@ fn named<'part>(
 }
 
 /// A string literal and its text.
-fn string(token: &TokenTree) -> Option<(Literal, String)> {
+pub(crate) fn string(token: &TokenTree) -> Option<(Literal, String)> {
     match token {
         TokenTree::Literal(literal) => {
             literal::text(&literal.to_string()).map(|text| (literal.clone(), text))
@@ -241,7 +307,7 @@ fn kind(token: &TokenTree) -> Token {
 }
 
 impl Expression {
-    fn new(tokens: &[TokenTree]) -> Option<Self> {
+    pub(crate) fn new(tokens: &[TokenTree]) -> Option<Self> {
         Some(Expression {
             tokens: tokens.iter().cloned().collect(),
             place: Place::of(tokens)?,
@@ -259,7 +325,7 @@ impl Place {
         }
     }
 
-    fn of(tokens: &[TokenTree]) -> Option<Self> {
+    pub(crate) fn of(tokens: &[TokenTree]) -> Option<Self> {
         Some(Place {
             first: tokens.first()?.span(),
             last: tokens.last()?.span(),
@@ -269,7 +335,7 @@ impl Place {
 
 impl Error {
     /// At these tokens, or at the macro call if there are none.
-    fn at(tokens: &[TokenTree], message: &str) -> Self {
+    pub(crate) fn at(tokens: &[TokenTree], message: &str) -> Self {
         let call = Span::call_site();
         Error {
             message: message.to_owned(),

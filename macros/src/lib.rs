@@ -6,6 +6,7 @@
 mod arguments;
 mod commas;
 mod expansion;
+mod field;
 mod format_string;
 mod input;
 mod literal;
@@ -13,7 +14,8 @@ mod template;
 
 use proc_macro::TokenStream;
 
-/// `rlog!`, after a group that holds the path of the `ringlog` crate: `[$crate]`.
+/// `rlog!`, after a group that holds the path of the `ringlog` crate, `[$crate]`, and one that holds
+/// the level if the macro is named after one, `[$crate::Level::Info]` or `[]`.
 #[proc_macro]
 pub fn rlog_impl(input: TokenStream) -> TokenStream {
     match input::parse(input) {

@@ -2,8 +2,8 @@
 //!
 //! A [`Format`] is all that the consumer knows of how a record looks; [`TextFormat`] is the one
 //! that there is. Beside it stand the parts that any other would be made of: values by
-//! specification ([`spec`]), numbers ([`number`], [`float`]), times ([`time`]), and what makes untrusted text
-//! harmless ([`escape`]).
+//! specification ([`spec`]), numbers ([`number`], [`float`]), times ([`time`]), the quotes of fields
+//! ([`quote`]), and what makes untrusted text harmless ([`escape`]).
 //!
 //! Rendering never fails and never panics, whatever the bytes of a record are: what they do not
 //! hold is marked as missing in the line.
@@ -13,6 +13,7 @@ mod float;
 mod line;
 mod number;
 mod program;
+mod quote;
 mod spec;
 #[cfg(test)]
 mod testing;

@@ -10,10 +10,11 @@ use super::escape;
 use super::float;
 use super::line::{Line, Put as _};
 use super::number;
+use super::quote;
 use super::spec::{self, Resolved};
 use crate::callsite::Metadata;
 use crate::level::Level;
-use crate::record::{Count, Decoder, Piece, Sign, Spec, Style, Type, Value};
+use crate::record::{Chars, Count, Decoder, Piece, Sign, Spec, Style, Type, Value};
 
 /// Stands in a line where a record does not hold what its statement stores.
 const INCOMPLETE: &[u8] = b"<incomplete record>";
@@ -60,6 +61,12 @@ enum Action {
     Fixed,
     /// The next value with its specification; any value if the statement needs them out of order.
     Specified,
+    /// As `Str`, quoted if need be.
+    FieldStr,
+    /// As `Text`, quoted if need be.
+    FieldText,
+    /// As `Specified`, quoted if need be.
+    FieldSpecified,
 }
 
 /// A value and its specification.
@@ -93,7 +100,7 @@ impl Program {
             ops: Vec::new(),
             specified: Vec::new(),
             types: types.to_vec(),
-            in_order: are_in_order(metadata.pieces, types),
+            in_order: are_in_order(metadata, types),
             level: metadata.level,
         };
         let mut literal = before.to_vec();
@@ -108,6 +115,15 @@ impl Program {
                 }
             }
         }
+        for (place, field) in metadata.fields.iter().enumerate() {
+            if place > 0 || !metadata.pieces.is_empty() {
+                literal.push(b' ');
+            }
+            quote::put_key(&mut literal, field.name);
+            literal.push(b'=');
+            let (action, operand) = program.choose_quoting(field.value, field.spec);
+            program.push(&mut literal, action, operand);
+        }
         program.push(&mut literal, Action::Literal, 0);
         program
     }
@@ -119,6 +135,24 @@ impl Program {
                 return direct;
             }
         }
+        (Action::Specified, self.specify(index, ty, spec))
+    }
+
+    /// As `choose`, for what may need quotes.
+    fn choose_quoting(&mut self, index: u16, spec: Spec) -> (Action, u32) {
+        match self.choose(index, spec) {
+            (Action::Str, operand) => (Action::FieldStr, operand),
+            (Action::Text, operand) => (Action::FieldText, operand),
+            (Action::Specified, operand) => (Action::FieldSpecified, operand),
+            (Action::Char, _) => {
+                let place = self.specify(index, Some(Type::Char), spec);
+                (Action::FieldSpecified, place)
+            }
+            needs_none => needs_none,
+        }
+    }
+
+    fn specify(&mut self, index: u16, ty: Option<Type>, spec: Spec) -> u32 {
         let place = self.specified.len() as u32;
         self.specified.push(Specified {
             index,
@@ -126,7 +160,7 @@ impl Program {
             spec,
             resolved: Resolved::new(spec, |_| None),
         });
-        (Action::Specified, place)
+        place
     }
 
     /// Takes the literal, of any length.
@@ -253,6 +287,24 @@ impl Program {
                     }
                     None => return line.bytes(INCOMPLETE),
                 },
+                Action::FieldStr => {
+                    let chars = next!(Str);
+                    line.bytes(scratch.quoted_chars(chars));
+                    continue;
+                }
+                Action::FieldText => {
+                    let chars = next!(Text);
+                    line.bytes(scratch.quoted_chars(chars));
+                    continue;
+                }
+                Action::FieldSpecified => match self.specified(op.operand, decoder, scratch) {
+                    Some((_, after)) => {
+                        line.bytes(scratch.quoted());
+                        decoder = after;
+                        continue;
+                    }
+                    None => return line.bytes(INCOMPLETE),
+                },
             };
             line.put(b"-", usize::from(negative));
             number::put_unsigned(line, magnitude);
@@ -276,6 +328,13 @@ impl Program {
                 Action::Thread => escape::put_escaped(out, thread),
                 Action::Specified => match self.stored(op.operand, &values, scratch) {
                     Some(text) => out.bytes(text),
+                    None => {
+                        out.bytes(INCOMPLETE);
+                        break;
+                    }
+                },
+                Action::FieldSpecified => match self.stored(op.operand, &values, scratch) {
+                    Some(_) => out.bytes(scratch.quoted()),
                     None => {
                         out.bytes(INCOMPLETE);
                         break;
@@ -336,10 +395,10 @@ fn signed(number: impl Into<i64>) -> (bool, u64) {
 }
 
 /// Whether a decoder that goes through the values once meets each when it is needed.
-fn are_in_order(pieces: &[Piece], types: &[Type]) -> bool {
+fn are_in_order(metadata: &Metadata, types: &[Type]) -> bool {
     let refers = |count| matches!(count, Count::Value(_));
     let mut next = 0;
-    pieces.iter().all(|piece| match *piece {
+    let message = metadata.pieces.iter().all(|piece| match *piece {
         Piece::Literal(_) => true,
         Piece::Value(index, spec) => {
             let expected = index == next;
@@ -352,7 +411,9 @@ fn are_in_order(pieces: &[Piece], types: &[Type]) -> bool {
                     None => false,
                 }
         }
-    })
+    });
+    let mut fields = metadata.fields.iter().zip(usize::from(next)..);
+    message && fields.all(|(field, index)| usize::from(field.value) == index && index < types.len())
 }
 
 /// The action for a specification that has one of its own, with its operand: `{}` and what is the
@@ -421,6 +482,22 @@ impl Scratch {
         self.rendered.clear();
         spec::put_cut(&mut self.rendered, cut);
         &self.rendered
+    }
+
+    /// What was rendered last, as the value of a field.
+    fn quoted(&mut self) -> &[u8] {
+        quote::value(&self.rendered, &mut self.escaped)
+    }
+
+    /// Text as the value of a field.
+    fn quoted_chars<'a>(&'a mut self, chars: Chars<'a>) -> &'a [u8] {
+        if chars.cut == 0 {
+            return quote::value(chars.kept, &mut self.escaped);
+        }
+        self.rendered.clear();
+        self.rendered.bytes(chars.kept);
+        spec::put_cut(&mut self.rendered, chars.cut);
+        self.quoted()
     }
 
     /// Takes the allocation back. Collecting an iterator over a vector reuses the vector.

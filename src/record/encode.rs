@@ -332,6 +332,67 @@ impl<T> CaptureText for &Probe<'_, T> {
     }
 }
 
+/// Captures a plain field of a type that is stored as it is. Found before [`FieldDisplay`] and
+/// [`FieldDebug`] by method lookup.
+pub trait FieldTyped<'a> {
+    /// The type.
+    type Stored: Encode;
+
+    /// The value.
+    fn capture_field(&self) -> Typed<'a, Self::Stored>;
+}
+
+impl<'a, T: Encode> FieldTyped<'a> for &&Probe<'a, T> {
+    type Stored = T;
+
+    #[inline(always)]
+    fn capture_field(&self) -> Typed<'a, T> {
+        Typed(self.0)
+    }
+}
+
+/// Captures a plain field of any other type that has `Display`.
+pub trait FieldDisplay {
+    /// The value, as what formats it.
+    fn capture_field(&self) -> impl Value;
+}
+
+impl<T: fmt::Display> FieldDisplay for &Probe<'_, T> {
+    #[inline(always)]
+    fn capture_field(&self) -> impl Value {
+        capture_text(|writer: &mut dyn fmt::Write| write!(writer, "{}", self.0))
+    }
+}
+
+/// Captures a plain field of any type that is left.
+pub trait FieldDebug<T> {
+    /// The value, as what formats it.
+    fn capture_field(&self) -> impl Value
+    where
+        T: FieldValue;
+}
+
+impl<T> FieldDebug<T> for Probe<'_, T> {
+    #[inline(always)]
+    fn capture_field(&self) -> impl Value
+    where
+        T: FieldValue,
+    {
+        capture_text(|writer: &mut dyn fmt::Write| write!(writer, "{:?}", self.0))
+    }
+}
+
+/// What a plain field needs if it has neither a typed form nor `Display`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the value of a field",
+    label = "has no typed form in a record, and neither `Display` nor `Debug`",
+    note = "derive `Debug` or `ringlog::Record` for the type, or log a part of it"
+)]
+pub trait FieldValue: fmt::Debug {}
+
+#[diagnostic::do_not_recommend]
+impl<T: fmt::Debug> FieldValue for T {}
+
 /// Captures an argument that is always formatted at the call, such as one of `{:p}`.
 #[inline(always)]
 pub fn capture_text<F>(format: F) -> Text<F>

@@ -15,8 +15,11 @@ mod spec;
 mod types;
 
 pub use decode::{Chars, Decoder, Value};
-pub use encode::{CaptureText, CaptureTyped, Probe, Scratch, Values, capture_text};
-pub use spec::{Align, Count, Piece, Sign, Spec, Style};
+pub use encode::{
+    CaptureText, CaptureTyped, FieldDebug, FieldDisplay, FieldTyped, Probe, Scratch, Values,
+    capture_text,
+};
+pub use spec::{Align, Count, Field, Piece, Sign, Spec, Style};
 pub use types::{Type, TypeList};
 
 pub(crate) use decode::as_bytes;

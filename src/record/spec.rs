@@ -10,6 +10,18 @@ pub enum Piece {
     Value(u16, Spec),
 }
 
+/// A field of a statement: a stored value that has a name of its own beside the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// As it was written; parts are separated by points.
+    pub name: &'static str,
+    /// The index of the stored value.
+    pub value: u16,
+    /// How text shows it: [`Spec::DISPLAY`] or [`Spec::DEBUG`]. A plain field has the former, also
+    /// if its type has `Debug` only, and is then shown as that does.
+    pub spec: Spec,
+}
+
 /// A format specification: everything after the colon of a placeholder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spec {

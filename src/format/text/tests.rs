@@ -34,6 +34,7 @@ fn statement_at(
         line: 42,
         pieces: pieces.leak(),
         names: &[],
+        fields: &[],
     })));
     site.id(Box::leak(Box::new(types)))
 }
