@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use ringlog::sink::{Batch, File, Memory, Sink};
 use ringlog::{
-    Builder, Level, Outcome, Overflow, RingLogger, ShutdownOutcome, ShutdownReport, info,
+    Builder, FlushError, Level, Outcome, Overflow, RingLogger, ShutdownOutcome, ShutdownReport,
+    info,
 };
 use support::log::Line;
 use support::sinks::Scripted;
@@ -298,10 +299,25 @@ fn a_sink_that_always_fails_loses_its_copies_and_no_one_elses() {
     assert_eq!(pair.taken(), "");
 }
 
-/// What waits for a failing sink is bounded. What is lost is counted, and its place marked.
+/// Logs until a good deal more text was made than waits for a failing sink. Answers how many records
+/// it was.
+fn overfill(pair: &Pair, first: u64) -> u64 {
+    let mut number = first;
+    let enough = pair.logger.stats().bytes + (3 << 20);
+    while pair.logger.stats().bytes < enough {
+        for _ in 0..500 {
+            pair.log(number);
+            number += 1;
+        }
+        while pair.logger.poll(usize::MAX) > 0 {}
+    }
+    number - first
+}
+
+/// What waits for a failing sink is bounded. The oldest of it is lost, counted, and its place marked.
 #[test]
-fn a_sink_that_fails_for_too_long_misses_the_middle() {
-    let failing = Arc::new(AtomicBool::new(true));
+fn a_sink_that_fails_for_too_long_gets_the_latest() {
+    let failing = Arc::new(AtomicBool::new(false));
     let fails = failing.clone();
     let pair = Pair::new(stepwise(), move |taken, batch| {
         if fails.load(Ordering::Relaxed) {
@@ -309,36 +325,118 @@ fn a_sink_that_fails_for_too_long_misses_the_middle() {
         }
         take_all(taken, batch)
     });
-    // A few megabytes of text.
-    let mut number = 0;
-    while pair.logger.stats().bytes < 3 << 20 {
-        for _ in 0..500 {
-            pair.log(number);
-            number += 1;
-        }
-        while pair.logger.poll(usize::MAX) > 0 {}
-    }
-    failing.store(false, Ordering::Relaxed);
+    pair.log(0);
     pair.flush_at_last();
-    pair.log(number);
+    let mut next = 1;
+    let mut lost = 0;
+    let mut before = vec![Entry::Number(0)];
+    for _ in 0..2 {
+        failing.store(true, Ordering::Relaxed);
+        next += overfill(&pair, next);
+        failing.store(false, Ordering::Relaxed);
+        pair.flush_at_last();
+        let after = entries(&pair.taken());
+        // One line tells of them all, and nothing is missing after it.
+        let rest = after.strip_prefix(&*before).unwrap();
+        let Entry::Missing(count) = rest[0] else {
+            panic!("{:?}", &rest[..2]);
+        };
+        let first = before.len() as u64 + lost - u64::from(lost > 0) + count;
+        assert!(
+            rest[1..]
+                .iter()
+                .eq(&(first..next).map(Entry::Number).collect::<Vec<_>>())
+        );
+        let kept = pair.taken().len() - before.len();
+        assert!(kept > (1 << 20) - 1000, "{kept}");
+        lost += count;
+        before = after;
+    }
+    pair.log(next);
+    assert_eq!(pair.finish().failed, lost);
+}
+
+/// The rest of a line that a sink took part of is no place to save.
+#[test]
+fn a_line_that_was_begun_is_ended_before_it_is_told_what_is_missing() {
+    let state = Arc::new(AtomicU64::new(0));
+    let now = state.clone();
+    let pair = Pair::new(stepwise(), move |taken, batch| {
+        match now.fetch_max(1, Ordering::Relaxed) {
+            // Takes part of the first line, then nothing.
+            0 => support::sinks::take_part(taken, batch, 40),
+            1 => Err(broken()),
+            // Then part of what is offered first, then nothing again.
+            2 => {
+                now.store(1, Ordering::Relaxed);
+                support::sinks::take_part(taken, batch, 5)
+            }
+            _ => take_all(taken, batch),
+        }
+    });
+    let mut next = overfill(&pair, 0);
+    for _ in 0..6 {
+        // Within the first line, then within the one that tells of losses, then within the next.
+        state.store(2, Ordering::Relaxed);
+        assert!(pair.logger.flush(LONG).is_err());
+        next += overfill(&pair, next);
+    }
+    state.store(3, Ordering::Relaxed);
+    pair.flush_at_last();
     let report = pair.finish();
-    assert!(report.failed > 0);
-    let mut next = 0;
-    let mut missing = 0;
+    let (mut expected, mut lost) = (0, 0);
     for entry in entries(&pair.taken()) {
         match entry {
             Entry::Number(number) => {
-                assert_eq!(number, next);
-                next += 1;
+                assert_eq!(number, expected);
+                expected += 1;
             }
             Entry::Missing(count) => {
-                missing += count;
-                next += count;
+                lost += count;
+                expected += count;
             }
         }
     }
-    assert_eq!(next, number + 1);
-    assert_eq!(report.failed, missing);
+    assert_eq!(expected, next);
+    assert_eq!(report.failed, lost);
+    assert_eq!(report.written, next - lost);
+}
+
+/// A pipe that is full is no failure, and a flush waits until it is empty.
+#[test]
+fn a_sink_that_cannot_take_more_at_the_moment_has_not_failed() {
+    for thread in [true, false] {
+        let full = Arc::new(AtomicBool::new(true));
+        let is_full = full.clone();
+        let pair = Pair::new(RingLogger::builder().thread(thread), move |taken, batch| {
+            if is_full.load(Ordering::Relaxed) {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            support::sinks::take_part(taken, batch, 1000)
+        });
+        for number in 0..100 {
+            pair.log(number);
+        }
+        let flush = pair.logger.flush(Duration::from_millis(50));
+        assert_eq!(flush, Err(FlushError::TimedOut));
+        thread::scope(|scope| {
+            let flush = scope.spawn(|| pair.logger.flush(LONG));
+            full.store(false, Ordering::Relaxed);
+            assert_eq!(flush.join().unwrap(), Ok(()));
+            assert_eq!(pair.taken(), pair.good.contents());
+        });
+        // Until the deadline of a shutdown, too.
+        full.store(true, Ordering::Relaxed);
+        pair.log(100);
+        thread::scope(|scope| {
+            let finish = scope.spawn(|| pair.finish());
+            thread::sleep(Duration::from_millis(600));
+            full.store(false, Ordering::Relaxed);
+            let report = finish.join().unwrap();
+            assert_eq!((report.failed, report.sink_errors), (0, 0));
+        });
+        assert_eq!(pair.taken(), pair.good.contents());
+    }
 }
 
 #[test]

@@ -178,7 +178,8 @@ impl Core {
                     return Err(FlushError::Closed);
                 }
                 worker.poll(usize::MAX);
-                pause = Duration::ZERO;
+                // What is served has been; what is not waits for a sink.
+                pause = Duration::from_micros(100);
             }
             let left = deadline.saturating_sub(started.elapsed());
             if let Some(answer) = control.wait_for_flush(ticket, left.min(pause)) {

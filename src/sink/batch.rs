@@ -153,9 +153,20 @@ impl<'a> Batch<'a> {
     }
 
     /// As many of the first entries as have at most so many bytes.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for files of bounded size"))]
     pub(crate) fn fitting(&self, most: usize) -> Batch<'a> {
         let fits = |mark: &Mark| mark.end() - self.start <= most;
-        let count = self.marks.partition_point(fits);
+        self.first(self.marks.partition_point(fits))
+    }
+
+    /// As few of the first entries as have at least so many bytes; all if they have fewer.
+    pub(crate) fn at_least(&self, least: usize) -> Batch<'a> {
+        let lacks = |mark: &Mark| mark.end() - self.start < least;
+        let count = self.marks.partition_point(lacks) + 1;
+        self.first(count.min(self.marks.len()))
+    }
+
+    fn first(&self, count: usize) -> Batch<'a> {
         let bytes = match count.checked_sub(1) {
             Some(last) => self.marks[last].end() - self.start,
             None => 0,
@@ -280,6 +291,21 @@ mod tests {
             let fitting = rest.fitting(most);
             assert_eq!(texts(&fitting), expected, "{most}");
             assert_eq!(fitting.bytes(), expected.concat().as_bytes());
+        }
+    }
+
+    #[test]
+    fn as_few_entries_as_needed_are_taken() {
+        let marks = marks();
+        let rest = Batch::marked(BYTES, &marks, 0).after(5);
+        for (least, expected) in [
+            (1, &["wo\n"][..]),
+            (3, &["wo\n"]),
+            (4, &["wo\n", "note\n"]),
+            (9, &["wo\n", "note\n", "three\n"]),
+            (99, &["wo\n", "note\n", "three\n"]),
+        ] {
+            assert_eq!(texts(&rest.at_least(least)), expected, "{least}");
         }
     }
 }

@@ -10,6 +10,7 @@ mod memory;
 mod null;
 
 use std::io;
+use std::time::Duration;
 
 pub use batch::{Batch, Entry};
 pub(crate) use batch::{Kept, Mark};
@@ -22,8 +23,10 @@ pub use null::Null;
 ///
 /// The consumer calls [`write`](Sink::write) like [`io::Write::write`]: a sink may take part of a
 /// batch and is then called again with the rest, `Interrupted` is retried at once, and any other
-/// error is retried later while the bytes wait in a bounded buffer. A sink that panics has failed
-/// the same way. A failing sink never takes another sink's records with it.
+/// error is retried later while the bytes wait in a bounded buffer: `WouldBlock` within milliseconds
+/// and without being counted, others at longer and longer intervals. When the buffer is full, the
+/// oldest entries are lost for this sink, and its output says so where they are missing. A sink that
+/// panics has failed the same way. A failing sink never takes another sink's records with it.
 pub trait Sink: Send {
     /// The name by which reports and errors call this sink, such as `file app.log`.
     fn name(&self) -> &str;
@@ -49,6 +52,29 @@ pub trait Sink: Send {
     ///
     /// Any error of the destination. The sink then goes on with what it had open.
     fn reopen(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Does what is to be done by the clock: called about once a millisecond, between batches and
+    /// when there are none. Does nothing unless a sink says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong since the last call, in this one or in a write, and cost no records. It is
+    /// counted and told in the log, each time that it is answered.
+    fn tick(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Ends: the logger has been shut down, and nothing more will be written. Called once, after a
+    /// last [`flush`](Sink::flush), unless the deadline of the shutdown has passed before. Should not
+    /// take longer than `time_left`. Does nothing unless a sink says otherwise.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the destination. It is counted.
+    fn close(&mut self, time_left: Duration) -> io::Result<()> {
+        let _ = time_left;
         Ok(())
     }
 }

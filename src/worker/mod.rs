@@ -40,6 +40,9 @@ const BATCH: usize = 128 << 10;
 /// the stamp, and at least a microsecond whether those are nanoseconds or ticks of up to 4 GHz.
 const GRACE: u64 = 4096;
 
+/// How often sinks do what they do by the clock, in nanoseconds.
+const TICK: u64 = 1_000_000;
+
 /// How long a shutdown goes on offering records to a sink that fails.
 const LAST_TRIES: Duration = Duration::from_millis(250);
 
@@ -105,6 +108,8 @@ pub(crate) struct Worker {
     flushed: u64,
     /// The latest wish to open the sinks' destinations again that was served.
     reopened: u64,
+    /// When the sinks last did what they do by the clock.
+    ticked: u64,
 }
 
 /// The formatter, and what it needs to know of each source.
@@ -175,6 +180,7 @@ impl Worker {
             flushing: None,
             flushed: 0,
             reopened: 0,
+            ticked: 0,
             consumer,
             common,
         };
@@ -259,6 +265,7 @@ impl Worker {
                 });
             self.staging.leave_rest(&mut self.consumer);
         }
+        self.tick(now);
         self.delivery.deliver(&mut self.renderer.text, now);
         if self.consumer.ring().gate().is_settled() {
             // The report is out; what it says must stay true.
@@ -321,7 +328,7 @@ impl Worker {
             }
         };
         let reached = |(source, end): (usize, &u64)| self.consumer.position(source) >= *end;
-        if !targets.iter().enumerate().all(reached) {
+        if !targets.iter().enumerate().all(reached) || self.delivery.is_busy() {
             self.flushing = Some((wanted, targets));
             return false;
         }
@@ -342,11 +349,22 @@ impl Worker {
         let _inside = Inside::enter(self.common.id);
         let now = self.timeline.now();
         self.delivery.deliver(&mut self.renderer.text, now);
-        for failure in self.delivery.reopen() {
+        for failure in self.delivery.call(Outlet::reopen) {
             self.notice(Level::Warn, &failure);
         }
         self.delivery.deliver(&mut self.renderer.text, now);
         self.account();
+    }
+
+    /// Has the sinks do what they do by the clock, if it is time.
+    fn tick(&mut self, now: u64) {
+        if now.saturating_sub(self.ticked) < TICK {
+            return;
+        }
+        self.ticked = now;
+        for failure in self.delivery.call(Outlet::tick) {
+            self.notice(Level::Warn, &failure);
+        }
     }
 
     fn flush_sinks(&mut self) -> Option<FlushError> {
@@ -424,12 +442,20 @@ impl Worker {
         let patience = common.control.time_left().min(LAST_TRIES);
         let mut pause = Duration::from_millis(1);
         let mut waited = Duration::ZERO;
-        while self.flush_sinks().is_some() && waited < patience {
-            std::thread::sleep(pause.min(common.control.time_left()));
+        while self.flush_sinks().is_some() {
+            let left = common.control.time_left();
+            let waits_for_reader = self.delivery.is_busy();
+            if left.is_zero() || (waited >= patience && !waits_for_reader) {
+                break;
+            }
+            std::thread::sleep(pause.min(left));
             waited += pause;
-            pause *= 2;
+            pause = (pause * 2).min(LAST_TRIES);
         }
         self.delivery.give_up();
+        // Too late to be told in the log; the report counts what fails.
+        self.delivery
+            .call(|outlet| outlet.close(common.control.time_left()));
     }
 }
 
@@ -592,10 +618,10 @@ impl Delivery {
                 .counters
                 .in_sink
                 .store(place as u64 + 1, Ordering::Relaxed);
+            let voice = &mut voice(format, now);
             if self.out.is_empty() {
-                outlet.retry(&mut self.ledger);
+                outlet.retry(voice, &mut self.ledger);
             } else {
-                let voice = &mut voice(format, now);
                 outlet.offer(batch, records.clone(), voice, &mut self.ledger);
             }
         }
@@ -606,23 +632,25 @@ impl Delivery {
         self.offered = self.rendered;
     }
 
-    /// Has every sink open its destination again, and answers what went wrong.
-    fn reopen(&mut self) -> Vec<String> {
+    /// Makes a call that costs no records of every sink, and answers what went wrong.
+    fn call(&mut self, call: impl Fn(&mut Outlet) -> Result<(), String>) -> Vec<String> {
         let mut failures = Vec::new();
         for (place, outlet) in self.outlets.iter_mut().enumerate() {
             self.common
                 .counters
                 .in_sink
                 .store(place as u64 + 1, Ordering::Relaxed);
-            if let Err(error) = outlet.reopen() {
-                failures.push(format!(
-                    "sink `{}` goes on with what it had open: {error}",
-                    outlet.name()
-                ));
+            if let Err(error) = call(outlet) {
+                failures.push(format!("sink `{}`: {error}", outlet.name()));
             }
         }
         self.common.counters.in_sink.store(0, Ordering::Relaxed);
         failures
+    }
+
+    /// Whether a sink that has not failed cannot take more at the moment.
+    fn is_busy(&self) -> bool {
+        self.outlets.iter().any(Outlet::is_busy)
     }
 
     /// Flushes every sink, and answers what went wrong first.
@@ -634,7 +662,7 @@ impl Delivery {
                 .in_sink
                 .store(place as u64 + 1, Ordering::Relaxed);
             let voice = &mut voice(format, now);
-            if let Err(error) = outlet.flush(self.offered, voice, &mut self.ledger) {
+            if let Err(error) = outlet.flush(voice, &mut self.ledger) {
                 first.get_or_insert(FlushError::Sink {
                     name: outlet.name(),
                     error,

@@ -1,8 +1,12 @@
 //! A sink as the worker sees it: something that may fail, be slow, or panic.
 //!
 //! What a failing sink does not take waits in a buffer of bounded size and is offered again, at
-//! longer and longer intervals. What does not fit in the buffer is lost for this sink, counted, and
-//! told in its output, in the form of its other entries, where it is missing. No sink waits for another.
+//! longer and longer intervals. When the buffer is full, the oldest entries in it are lost for this
+//! sink: the latest ones tell what became of the program. What is lost is counted, and told in the
+//! sink's output, in the form of its other entries, where it is missing. No sink waits for another.
+//!
+//! Everything that is lost lies directly before what waits, so one number and one line tell of it;
+//! but for an entry of which the sink took part, whose rest is never lost to make room.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -16,12 +20,15 @@ use crate::sink::{Batch, Kept, Mark, Sink};
 /// Makes an entry of the logger's own, in the form of the sink's other entries.
 pub(crate) type Voice<'a> = dyn FnMut(&str, &mut Vec<u8>) -> Mark + 'a;
 
-/// The most bytes that wait for a failing sink.
+/// The most bytes of entries that wait for a failing sink.
 const MOST_PENDING: usize = 1 << 20;
 
 /// The pause after a first failure. It doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest pause of a sink that only cannot take more at the moment.
+const LONGEST_BUSY_PAUSE: Duration = Duration::from_millis(8);
 
 /// See the [module](self).
 pub(crate) struct Outlet {
@@ -29,9 +36,12 @@ pub(crate) struct Outlet {
     /// What the sink has not taken, in order.
     pending: VecDeque<Chunk>,
     pending_bytes: usize,
+    /// The record after the last one that was offered.
+    next: u64,
     /// Set while the sink fails.
     trouble: Option<Trouble>,
-    /// The records lost since the last line that told of losses.
+    /// The records that are missing before what is pending, or behind the first chunk if that is
+    /// the rest of an entry; until a line has told of them.
     untold_losses: u64,
     /// Whether the sink took part of an entry of which the rest is lost.
     torn: bool,
@@ -45,14 +55,29 @@ pub(crate) struct Outlet {
 #[derive(Debug)]
 struct Chunk {
     entries: Kept,
-    /// How many bytes of them the sink took.
+    /// How many bytes of them are done with.
     taken: usize,
     records: Range<u64>,
 }
 
 impl Chunk {
+    fn new(entries: Batch<'_>, records: Range<u64>) -> Self {
+        Chunk {
+            entries: entries.to_kept(),
+            taken: 0,
+            records,
+        }
+    }
+
     fn rest(&self) -> Batch<'_> {
         self.entries.batch().after(self.taken)
+    }
+
+    /// So many bytes more are done with.
+    fn advance(&mut self, bytes: usize) {
+        self.taken += bytes;
+        let next = self.rest().records().next();
+        self.records.start = next.unwrap_or(self.records.end);
     }
 }
 
@@ -60,8 +85,18 @@ impl Chunk {
 #[derive(Debug)]
 struct Trouble {
     error: String,
+    /// Whether the sink only cannot take more at the moment, such as a pipe that is full.
+    busy: bool,
     pause: Duration,
     next_try: Instant,
+}
+
+/// How an offer to a sink ended.
+enum Offered {
+    /// It took so many bytes.
+    Taken(usize),
+    /// It panicked. What it did not take before is lost.
+    Panicked,
 }
 
 impl Outlet {
@@ -70,6 +105,7 @@ impl Outlet {
             sink,
             pending: VecDeque::new(),
             pending_bytes: 0,
+            next: 0,
             trouble: None,
             untold_losses: 0,
             torn: false,
@@ -84,6 +120,11 @@ impl Outlet {
 
     pub(crate) fn errors(&self) -> u64 {
         self.errors
+    }
+
+    /// Whether something waits for a sink that cannot take more at the moment, and has not failed.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|trouble| trouble.busy)
     }
 
     /// Every record below this was taken or lost, if `offered` have been offered.
@@ -101,48 +142,48 @@ impl Outlet {
         voice: &mut Voice<'_>,
         ledger: &mut Ledger,
     ) {
-        self.retry(ledger);
-        if self.trouble.is_none() && self.untold_losses > 0 {
-            self.tell_losses(records.start, voice);
-            self.drain(ledger);
+        self.next = records.start;
+        if self.trouble.is_none() {
+            // Tells of what was lost in a call that did not fail.
+            self.drain(voice, ledger);
+        } else {
+            self.retry(voice, ledger);
         }
+        self.next = records.end;
         let rest = if self.trouble.is_some() {
             batch
         } else {
-            batch.after(self.write(batch, ledger))
+            match self.write(batch, ledger) {
+                Offered::Taken(bytes) => batch.after(bytes),
+                Offered::Panicked => return,
+            }
         };
         if !rest.bytes().is_empty() {
             let first = rest.records().next().unwrap_or(records.end);
-            self.keep(rest, first..records.end, voice, ledger);
+            self.pending_bytes += rest.bytes().len();
+            self.pending.push_back(Chunk::new(rest, first..records.end));
+            self.make_room(ledger);
         }
     }
 
     /// Offers again what waits, if the pause is over.
-    pub(crate) fn retry(&mut self, ledger: &mut Ledger) {
+    pub(crate) fn retry(&mut self, voice: &mut Voice<'_>, ledger: &mut Ledger) {
         let due = |trouble: &Trouble| Instant::now() >= trouble.next_try;
         if self.trouble.as_ref().is_some_and(due) {
-            self.drain(ledger);
+            self.drain(voice, ledger);
         }
     }
 
     /// Flushes the sink. What fails is an error, whether of the flush or of a write before it.
     pub(crate) fn flush(
         &mut self,
-        offered: u64,
         voice: &mut Voice<'_>,
         ledger: &mut Ledger,
     ) -> Result<(), String> {
-        self.drain(ledger);
-        if self.trouble.is_none() && self.untold_losses > 0 {
-            self.tell_losses(offered, voice);
-            self.drain(ledger);
-        }
+        self.drain(voice, ledger);
         if self.trouble.is_none() {
-            let sink = &mut self.sink;
-            match catch_unwind(AssertUnwindSafe(|| sink.flush())) {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => self.fail(error.to_string()),
-                Err(_) => self.fail(PANICKED.into()),
+            if let Err(error) = self.call(|sink| sink.flush()) {
+                self.fail(error, false);
             }
         }
         let lost = self.unreported.take();
@@ -154,15 +195,20 @@ impl Outlet {
 
     /// Has the sink open its destination again. What fails costs no records.
     pub(crate) fn reopen(&mut self) -> Result<(), String> {
-        let sink = &mut self.sink;
-        let answer = catch_unwind(AssertUnwindSafe(|| sink.reopen()));
-        let error = match answer {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => PANICKED.into(),
-        };
-        self.errors += 1;
-        Err(error)
+        self.call(|sink| sink.reopen())
+            .inspect_err(|_| self.errors += 1)
+    }
+
+    /// Has the sink do what it does by the clock. What fails costs no records.
+    pub(crate) fn tick(&mut self) -> Result<(), String> {
+        self.call(|sink| sink.tick())
+            .inspect_err(|_| self.errors += 1)
+    }
+
+    /// Tells the sink that nothing more comes.
+    pub(crate) fn close(&mut self, time_left: Duration) -> Result<(), String> {
+        self.call(|sink| sink.close(time_left))
+            .inspect_err(|_| self.errors += 1)
     }
 
     /// What still waits is lost.
@@ -173,40 +219,60 @@ impl Outlet {
         self.pending_bytes = 0;
     }
 
-    /// Offers what waits, now.
-    fn drain(&mut self, ledger: &mut Ledger) {
+    /// Offers what waits, now, and tells what is missing before it.
+    fn drain(&mut self, voice: &mut Voice<'_>, ledger: &mut Ledger) {
         let before = self.trouble.take();
-        while let Some(mut chunk) = self.pending.pop_front() {
-            let rest = chunk.rest();
-            let taken = self.write(rest, ledger);
-            self.pending_bytes -= taken;
-            if taken < rest.bytes().len() {
-                let next = rest.after(taken).records().next();
-                chunk.records.start = next.unwrap_or(chunk.records.end);
-                chunk.taken += taken;
-                self.pending.push_front(chunk);
+        loop {
+            let completes_entry = self.begins_within_entry();
+            if self.untold_losses > 0 && !completes_entry {
+                self.tell_losses(voice, ledger);
+            } else if let Some(mut chunk) = self.pending.pop_front() {
+                let rest = chunk.rest();
+                let whole = rest.bytes().len();
+                let taken = match self.write(rest, ledger) {
+                    Offered::Taken(bytes) => bytes,
+                    Offered::Panicked => whole,
+                };
+                self.pending_bytes -= taken;
+                if taken < whole {
+                    chunk.advance(taken);
+                    self.pending.push_front(chunk);
+                }
+            } else {
+                break;
             }
             if self.trouble.is_some() {
                 break;
             }
         }
         if let (Some(now), Some(before)) = (&mut self.trouble, before) {
-            now.pause = (before.pause * 2).min(LONGEST_PAUSE);
+            let longest = if now.busy {
+                LONGEST_BUSY_PAUSE
+            } else {
+                LONGEST_PAUSE
+            };
+            now.pause = (before.pause * 2).min(longest);
             now.next_try = Instant::now() + now.pause;
         }
     }
 
-    /// Writes as much as the sink takes, and answers how many bytes are done with: taken, or lost
-    /// in a panic.
-    fn write(&mut self, batch: Batch<'_>, ledger: &mut Ledger) -> usize {
+    /// Whether what waits begins with the rest of an entry.
+    fn begins_within_entry(&self) -> bool {
+        self.pending
+            .front()
+            .is_some_and(|chunk| chunk.rest().is_torn())
+    }
+
+    /// Writes as much as the sink takes.
+    fn write(&mut self, batch: Batch<'_>, ledger: &mut Ledger) -> Offered {
         let mut taken = 0;
         while taken < batch.bytes().len() {
             let rest = batch.after(taken);
             let sink = &mut self.sink;
             match catch_unwind(AssertUnwindSafe(|| sink.write(&rest))) {
                 Ok(Ok(0)) => {
-                    self.fail(io::Error::from(ErrorKind::WriteZero).to_string());
-                    return taken;
+                    self.fail(io::Error::from(ErrorKind::WriteZero).to_string(), false);
+                    break;
                 }
                 Ok(Ok(more)) => {
                     taken += more.min(rest.bytes().len());
@@ -214,25 +280,36 @@ impl Outlet {
                 }
                 Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => {}
                 Ok(Err(error)) => {
-                    self.fail(error.to_string());
-                    return taken;
+                    let busy = error.kind() == ErrorKind::WouldBlock;
+                    self.fail(error.to_string(), busy);
+                    break;
                 }
                 Err(_) => {
                     // How much it took is not known, and offered again the same bytes could make
                     // it panic for ever.
-                    self.fail(PANICKED.into());
+                    self.fail(PANICKED.into(), false);
                     self.lose(rest, ledger);
-                    return batch.bytes().len();
+                    return Offered::Panicked;
                 }
             }
         }
-        taken
+        Offered::Taken(taken)
     }
 
-    fn fail(&mut self, error: String) {
-        self.errors += 1;
+    /// Any other call of the sink.
+    fn call(&mut self, call: impl FnOnce(&mut dyn Sink) -> io::Result<()>) -> Result<(), String> {
+        let sink = &mut *self.sink;
+        match catch_unwind(AssertUnwindSafe(|| call(sink))) {
+            Ok(answer) => answer.map_err(|error| error.to_string()),
+            Err(_) => Err(PANICKED.into()),
+        }
+    }
+
+    fn fail(&mut self, error: String, busy: bool) {
+        self.errors += u64::from(!busy);
         self.trouble = Some(Trouble {
             error,
+            busy,
             pause: FIRST_PAUSE,
             next_try: Instant::now() + FIRST_PAUSE,
         });
@@ -248,45 +325,48 @@ impl Outlet {
         self.unreported = error.or(self.unreported.take());
     }
 
-    /// Keeps what the sink did not take, as far as there is room.
-    fn keep(
-        &mut self,
-        batch: Batch<'_>,
-        records: Range<u64>,
-        voice: &mut Voice<'_>,
-        ledger: &mut Ledger,
-    ) {
-        if self.untold_losses > 0 {
-            // All or nothing: where records are missing is told once.
-            let room = MOST_PENDING.saturating_sub(self.pending_bytes);
-            if batch.bytes().len() + LOSS_LINE > room {
-                self.lose(batch, ledger);
+    /// Loses the oldest entries until what waits is no more than may wait.
+    fn make_room(&mut self, ledger: &mut Ledger) {
+        if self.pending_bytes > MOST_PENDING && self.begins_within_entry() {
+            self.part_first_entry();
+        }
+        while self.pending_bytes > MOST_PENDING {
+            let place = usize::from(self.begins_within_entry());
+            let Some(mut chunk) = self.pending.remove(place) else {
                 return;
+            };
+            let excess = self.pending_bytes - MOST_PENDING;
+            let lost = chunk.rest().at_least(excess);
+            let bytes = lost.bytes().len();
+            self.lose(lost, ledger);
+            self.pending_bytes -= bytes;
+            chunk.advance(bytes);
+            if !chunk.rest().bytes().is_empty() {
+                self.pending.insert(place, chunk);
             }
-            self.tell_losses(records.start, voice);
         }
-        let kept = batch.fitting(MOST_PENDING.saturating_sub(self.pending_bytes));
-        let rest = batch.after(kept.bytes().len());
-        let lost = rest.records().next().unwrap_or(records.end);
-        if !kept.bytes().is_empty() {
-            self.push(kept.to_kept(), records.start..lost);
-        }
-        self.lose(rest, ledger);
     }
 
-    fn push(&mut self, entries: Kept, records: Range<u64>) {
-        self.pending_bytes += entries.batch().bytes().len();
-        self.pending.push_back(Chunk {
-            entries,
-            taken: 0,
-            records,
-        });
+    /// Makes the first entry, of which the sink took part, a chunk of its own.
+    fn part_first_entry(&mut self) {
+        let Some(mut chunk) = self.pending.pop_front() else {
+            return;
+        };
+        let start = chunk.records.start;
+        let entry = chunk.rest().at_least(1);
+        let mut first = Chunk::new(entry, start..start);
+        chunk.advance(entry.bytes().len());
+        first.records.end = chunk.records.start;
+        if !chunk.rest().bytes().is_empty() {
+            self.pending.push_front(chunk);
+        }
+        self.pending.push_front(first);
     }
 
-    /// Says in the sink's own output what is missing from it, before the record `next`.
-    fn tell_losses(&mut self, next: u64, voice: &mut Voice<'_>) {
+    /// Says in the sink's own output what is missing from it, here.
+    fn tell_losses(&mut self, voice: &mut Voice<'_>, ledger: &mut Ledger) {
         let mut bytes = Vec::new();
-        if std::mem::take(&mut self.torn) {
+        if self.torn {
             bytes.push(b'\n');
         }
         let text = format!(
@@ -294,8 +374,20 @@ impl Outlet {
             self.untold_losses
         );
         let mark = voice(&text, &mut bytes);
-        self.untold_losses = 0;
-        self.push(Batch::marked(&bytes, &[mark], next).to_kept(), next..next);
+        let next = self.settled(self.next);
+        let entry = Batch::marked(&bytes, std::slice::from_ref(&mark), next);
+        match self.write(entry, ledger) {
+            // Told when it can be; there may be more to tell by then.
+            Offered::Taken(0) | Offered::Panicked => {}
+            Offered::Taken(taken) => {
+                self.untold_losses = 0;
+                let rest = entry.after(taken);
+                if !rest.bytes().is_empty() {
+                    self.pending_bytes += rest.bytes().len();
+                    self.pending.push_front(Chunk::new(rest, next..next));
+                }
+            }
+        }
     }
 }
 
@@ -316,6 +408,3 @@ fn lose_all(batch: Batch<'_>, ledger: &mut Ledger) -> u64 {
 
 /// What is said of a sink that panicked.
 const PANICKED: &str = "it panicked";
-
-/// Room enough for an entry that tells of losses, in any format.
-const LOSS_LINE: usize = 1024;
