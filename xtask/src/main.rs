@@ -28,6 +28,10 @@ const FMT: &[Step] = &[
         folder: "loom-tests",
         ..cargo(&["fmt", "--check"])
     },
+    Step {
+        folder: "benches/peers",
+        ..cargo(&["fmt", "--check"])
+    },
 ];
 
 const CLIPPY: &[Step] = &[
