@@ -9,6 +9,7 @@
 //! per instantiation; each such pair is a [`Statement`] with an id of its own, and that id is what
 //! a record carries.
 
+use std::cell::RefCell;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -190,6 +191,23 @@ static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     filters: [None; PLACES],
 });
 
+thread_local! {
+    /// The lock, while the thread forks.
+    static FORKING: RefCell<Option<MutexGuard<'static, Registry>>> = const { RefCell::new(None) };
+}
+
+/// Takes the lock until [`unlock_after_fork`], so that the child of a fork finds it free and what it
+/// guards whole.
+pub(crate) fn lock_for_fork() {
+    // A thread whose storage is gone forks without.
+    let _ = FORKING.try_with(|held| held.replace(Some(registry())));
+}
+
+/// In the parent and in the child.
+pub(crate) fn unlock_after_fork() {
+    let _ = FORKING.try_with(RefCell::take);
+}
+
 /// No code that can panic runs under the lock, so a poisoned one is still whole.
 fn registry() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
@@ -258,6 +276,16 @@ impl Place {
         Some(Place {
             index: GLOBAL_PLACE,
         })
+    }
+
+    /// The same place, for the successor of a logger that is never dropped.
+    pub(crate) fn inherit(&self) -> Place {
+        Place { index: self.index }
+    }
+
+    /// The number of the bit.
+    pub(crate) fn index(&self) -> usize {
+        self.index
     }
 
     /// The bit to test in a call site's word.

@@ -96,6 +96,9 @@ pub enum FlushError {
     },
     /// The call came from inside a sink, which cannot wait for itself.
     InsideSink,
+    /// The process is a fork of the one that the logger belongs to; see
+    /// [`restart_in_child`](crate::RingLogger::restart_in_child).
+    Forked,
 }
 
 impl fmt::Display for FlushError {
@@ -105,8 +108,55 @@ impl fmt::Display for FlushError {
             FlushError::Closed => f.write_str("the logger has been shut down"),
             FlushError::Sink { name, error } => write!(f, "sink `{name}` failed: {error}"),
             FlushError::InsideSink => f.write_str("a sink cannot wait for its own flush"),
+            FlushError::Forked => f.write_str("the logger belongs to the parent process"),
         }
     }
 }
 
 impl std::error::Error for FlushError {}
+
+/// A logger could not be restarted in a forked child.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RestartError {
+    /// The process is not a fork of the one that the logger belongs to, or it has been restarted.
+    NotForked,
+    /// A sink was being called while the process forked, and did not return for 20 ms: what it was
+    /// doing will never be finished here.
+    SinkBusy,
+    /// A sink could not be made fit for use. Nothing has changed: the call may be repeated.
+    Sink {
+        /// The sink's name.
+        name: String,
+        /// What it answered.
+        error: String,
+    },
+    /// The logger could not be built again.
+    Build(BuildError),
+}
+
+impl fmt::Display for RestartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RestartError::NotForked => {
+                f.write_str("the logger is this process's own, so there is nothing to restart")
+            }
+            RestartError::SinkBusy => {
+                f.write_str("a sink was being called while the process forked")
+            }
+            RestartError::Sink { name, error } => {
+                write!(f, "sink `{name}` cannot be used in the child: {error}")
+            }
+            RestartError::Build(error) => write!(f, "the logger cannot be built again: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RestartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            RestartError::Build(error) => Some(error),
+            _ => None,
+        }
+    }
+}

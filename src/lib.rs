@@ -18,7 +18,7 @@ mod worker;
 
 pub use clock::{Clock, Timestamp};
 pub use config::{Builder, Idle, Overflow};
-pub use error::{BuildError, FlushError, PinError};
+pub use error::{BuildError, FlushError, PinError, RestartError};
 pub use level::{Level, LevelFilter, ParseLevelError};
 pub use logger::{Outcome, Producer, RingLogger};
 pub use shutdown::{ShutdownOutcome, ShutdownReport};

@@ -1,14 +1,16 @@
 //! What the front, the producers and the consumer share.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
 
-use crate::callsite::{PLACES, Place};
+use super::{fork, live};
+use crate::callsite::Place;
 use crate::clock::Stamper;
 use crate::config::{Builder, Overflow};
 use crate::error::{BuildError, FlushError};
@@ -19,6 +21,7 @@ use crate::ring::slab::Slab;
 use crate::shutdown::{Control, ShutdownOutcome, ShutdownReport};
 use crate::stats::{PerLevel, Stats};
 use crate::sys;
+use crate::sys::exclusive::{Exclusive, Taken};
 use crate::worker::{self, Common, Counters, Threads, Worker};
 
 /// What the producers' threads see of a logger.
@@ -30,8 +33,14 @@ pub struct Core {
     pub(super) common: Arc<Common>,
     pub(super) overflow: Overflow,
     pub(super) place: Place,
-    /// Held by whoever drains: the consumer thread for life, or the one that polls or shuts down.
-    worker: Mutex<Worker>,
+    /// The consumer thread, until somebody has waited for its end.
+    consumer: Mutex<Option<JoinHandle<()>>>,
+    /// Taken by whoever drains: the consumer thread for life, or the one that polls or shuts down.
+    pub(super) worker: Exclusive<Worker>,
+    /// What a [restart](Core::restart) needs to build it again: all but the sinks.
+    pub(super) settings: Mutex<Builder>,
+    /// What the kernel refused.
+    pub(super) warnings: Vec<String>,
 }
 
 /// What every record needs. Never changes, so every core keeps its own copy of the line.
@@ -47,18 +56,15 @@ pub(super) struct Hot {
 }
 
 impl Core {
-    /// Everything but the consumer thread; and what the kernel refused.
+    /// Everything but the consumer thread.
     pub(super) fn new(
-        builder: Builder,
-        install: bool,
-    ) -> Result<(Arc<Core>, Vec<String>), BuildError> {
+        mut builder: Builder,
+        place: impl FnOnce(&Builder) -> Result<Place, BuildError>,
+    ) -> Result<Arc<Core>, BuildError> {
         let layout = builder.layout()?;
         let most_payload = payload_of(builder.record_slots(&layout));
-        let place = if install {
-            Place::claim_global(builder.level).ok_or(BuildError::AlreadyInstalled)?
-        } else {
-            Place::claim(builder.level).ok_or(BuildError::TooManyLoggers { most: PLACES - 1 })?
-        };
+        let place = place(&builder)?;
+        let sinks = mem::take(&mut builder.sinks);
         let bytes = layout
             .slots()
             .checked_mul(64)
@@ -83,16 +89,12 @@ impl Core {
             counters: Counters::default(),
             control: Control::new(),
             threads: Threads::new(layout.lanes),
-            sink_names: builder.sinks.iter().map(|s| s.name().to_owned()).collect(),
+            sink_names: sinks.iter().map(|s| s.name().to_owned()).collect(),
+            forked: AtomicBool::new(false),
             rejected: Default::default(),
         });
-        let (mut worker, stamper, warning) = Worker::new(
-            consumer,
-            common.clone(),
-            builder.clock,
-            builder.idle,
-            builder.sinks,
-        );
+        let (mut worker, stamper, warning) =
+            Worker::new(consumer, common.clone(), builder.clock, builder.idle, sinks);
         warnings.extend(warning);
         for warning in &warnings {
             worker.notice(Level::Warn, warning);
@@ -109,9 +111,26 @@ impl Core {
             common,
             overflow: builder.overflow,
             place,
-            worker: Mutex::new(worker),
+            consumer: Mutex::new(None),
+            worker: Exclusive::new(worker),
+            settings: Mutex::new(builder),
+            warnings,
         });
-        Ok((core, warnings))
+        Ok(core)
+    }
+
+    /// Starts the consumer thread, if there is to be one; from now on the logger is alive.
+    pub(super) fn start(self: &Arc<Self>) -> Result<(), BuildError> {
+        let (thread, pin) = {
+            let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+            (settings.thread, settings.pin)
+        };
+        fork::prepare();
+        live::enter(self);
+        if thread {
+            self.spawn_consumer(pin)?;
+        }
+        Ok(())
     }
 
     /// Whether the caller runs inside this logger's consumer.
@@ -119,10 +138,7 @@ impl Core {
         worker::is_inside(self.hot.id)
     }
 
-    pub(super) fn spawn_consumer(
-        self: &Arc<Self>,
-        pin: Option<usize>,
-    ) -> Result<JoinHandle<()>, BuildError> {
+    fn spawn_consumer(self: &Arc<Self>, pin: Option<usize>) -> Result<(), BuildError> {
         let (started, has_started) = mpsc::sync_channel(1);
         let core = self.clone();
         let consumer = thread::Builder::new()
@@ -130,33 +146,61 @@ impl Core {
             .spawn(move || {
                 let pinned = pin.map_or(Ok(()), sys::affinity::pin_current_thread);
                 let ready = pinned.is_ok();
-                // The lock is taken before the builder goes on, so that nobody else drains.
-                let mut worker = core.worker.lock().unwrap_or_else(PoisonError::into_inner);
+                // Taken before the builder goes on, so that nobody else drains.
+                let mut worker = core.wait_for_worker();
                 let _ = started.send(pinned);
-                if ready {
-                    worker.run();
+                while ready && !worker.run() {
+                    drop(worker);
+                    worker = core.wait_for_worker();
                 }
             })
             .map_err(BuildError::Thread)?;
         match has_started.recv() {
             Ok(Ok(())) => {
                 self.common.control.set_consumer(consumer.thread().clone());
-                Ok(consumer)
+                *self.consumer() = Some(consumer);
+                Ok(())
             }
-            Ok(Err(error)) => Err(BuildError::Pin(error)),
+            Ok(Err(error)) => {
+                // Its share of the logger is gone then, and the logger's place free again.
+                let _ = consumer.join();
+                Err(BuildError::Pin(error))
+            }
             Err(_) => Err(BuildError::Thread(std::io::Error::other(
                 "the consumer thread ended at once",
             ))),
         }
     }
 
+    fn consumer(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.consumer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the end of the consumer thread, if it has nothing left to do but end.
+    pub(super) fn join_consumer(&self, report: &ShutdownReport) {
+        if report.outcome != ShutdownOutcome::Drained || self.is_inside() {
+            return;
+        }
+        let consumer = self.consumer().take();
+        if let Some(consumer) = consumer {
+            // It catches what sinks throw; a panic of its own has been reported by the hook.
+            let _ = consumer.join();
+        }
+    }
+
     /// The worker, if nobody has it. A consumer that died left it whole: it unwinds only between
     /// its own steps.
-    pub(super) fn try_drain(&self) -> Option<MutexGuard<'_, Worker>> {
-        match self.worker.try_lock() {
-            Ok(worker) => Some(worker),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
+    pub(super) fn try_drain(&self) -> Option<Taken<'_, Worker>> {
+        self.worker.try_take()
+    }
+
+    /// For the consumer thread: the worker, when nobody has it and no fork is under way.
+    fn wait_for_worker(&self) -> Taken<'_, Worker> {
+        loop {
+            match self.worker.try_take() {
+                Some(worker) => return worker,
+                None => thread::sleep(Duration::from_micros(50)),
+            }
         }
     }
 
@@ -164,6 +208,9 @@ impl Core {
     const TAKE_OVER: Duration = Duration::from_millis(5);
 
     pub(super) fn flush(&self, deadline: Duration) -> Result<(), FlushError> {
+        if self.is_forked() {
+            return Err(FlushError::Forked);
+        }
         if self.is_inside() {
             return Err(FlushError::InsideSink);
         }
@@ -192,6 +239,9 @@ impl Core {
     }
 
     pub(super) fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        if self.is_forked() {
+            return self.forked_report();
+        }
         let control = &self.common.control;
         let now = Instant::now();
         let far_away = now + Duration::from_secs(365 * 24 * 60 * 60);
@@ -230,6 +280,9 @@ impl Core {
     }
 
     pub(super) fn stats(&self) -> Stats {
+        if self.is_forked() {
+            return self.forked_stats();
+        }
         let common = &self.common;
         let counters = &common.counters;
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -252,5 +305,11 @@ impl Core {
             sink_errors: read(&counters.sink_errors),
             bytes: read(&counters.bytes),
         }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        live::leave(self);
     }
 }

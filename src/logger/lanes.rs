@@ -46,6 +46,11 @@ pub(super) fn thread_number() -> u64 {
     number
 }
 
+/// In a forked child, the thread has another number.
+pub(super) fn forget_thread_number() {
+    THREAD.set(0);
+}
+
 /// The lanes that the thread owns, one per logger at most; let go of when the thread ends.
 struct Bindings {
     lanes: Vec<Binding>,
@@ -77,6 +82,9 @@ impl Drop for Bindings {
 
 impl Core {
     pub(super) fn acquire_lane(&self) -> Option<LaneId> {
+        if self.is_forked() {
+            return None;
+        }
         // A thread whose storage is gone has no end left at which it could let go of a lane.
         let name = ThreadName::current()?;
         self.common.threads.enter(name);
@@ -100,6 +108,10 @@ impl Core {
     #[cold]
     #[inline(never)]
     fn bind(&self) -> *const Lane {
+        if self.is_forked() {
+            // Not noted: the thread may have a lane if the logger is restarted.
+            return ptr::null();
+        }
         let lane = BINDINGS
             .try_with(|bindings| {
                 // A signal handler that interrupted this very function uses the shared ring.

@@ -1,22 +1,24 @@
 //! [`RingLogger`]: build, log, flush, shut down.
 
 mod core;
+mod fork;
 mod lanes;
+mod live;
 mod producer;
 mod submit;
 mod wait;
 
 use std::fmt;
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::callsite::{PLACES, Place};
 use crate::config::Builder;
-use crate::error::{BuildError, FlushError};
+use crate::error::{BuildError, FlushError, RestartError};
 use crate::level::LevelFilter;
-use crate::shutdown::{ShutdownOutcome, ShutdownReport};
+use crate::shutdown::ShutdownReport;
 use crate::stats::Stats;
 
 use self::core::Core;
@@ -27,7 +29,7 @@ pub use submit::{Global, Log, Outcome, enabled, submit, submit_at};
 /// How long a shutdown that nobody asked for may take: the one of a logger that is dropped.
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// The installed logger. Set once; what it points to is never freed.
+/// The installed logger. Set once, and again when it is restarted; what it points to is never freed.
 static INSTALLED: AtomicPtr<Core> = AtomicPtr::new(ptr::null_mut());
 
 /// A logger: a ring, the consumer that empties it, and the sinks it writes to.
@@ -35,9 +37,9 @@ static INSTALLED: AtomicPtr<Core> = AtomicPtr::new(ptr::null_mut());
 /// Dropping it shuts it down with a deadline of five seconds. Until then, any thread may log to it,
 /// through a reference or, if it was [installed](Builder::install), through `rlog!` alone.
 pub struct RingLogger {
-    core: Arc<Core>,
-    consumer: Mutex<Option<JoinHandle<()>>>,
-    warnings: Vec<String>,
+    /// From `Arc::into_raw`, alive as long as this. Changes when the logger is restarted in a forked child, which leaks
+    /// what was here before.
+    core: AtomicPtr<Core>,
 }
 
 impl RingLogger {
@@ -47,51 +49,58 @@ impl RingLogger {
     }
 
     pub(crate) fn new(builder: Builder, install: bool) -> Result<RingLogger, BuildError> {
-        let (thread, pin) = (builder.thread, builder.pin);
-        let (core, warnings) = Core::new(builder, install)?;
-        let consumer = if thread {
-            Some(core.spawn_consumer(pin)?)
-        } else {
-            None
-        };
+        let core = Core::new(builder, |builder| {
+            if install {
+                Place::claim_global(builder.level).ok_or(BuildError::AlreadyInstalled)
+            } else {
+                Place::claim(builder.level).ok_or(BuildError::TooManyLoggers { most: PLACES - 1 })
+            }
+        })?;
+        core.start()?;
         if install {
             // Release: pairs with the Acquire in `Global::route`.
             INSTALLED.store(Arc::into_raw(core.clone()).cast_mut(), Ordering::Release);
         }
         Ok(RingLogger {
-            core,
-            consumer: Mutex::new(consumer),
-            warnings,
+            core: AtomicPtr::new(Arc::into_raw(core).cast_mut()),
         })
+    }
+
+    #[inline(always)]
+    fn core(&self) -> &Core {
+        // Acquire: pairs with the Release in `restart_in_child`.
+        // SAFETY: it points to a core that lives until `self` is dropped, or longer.
+        unsafe { &*self.core.load(Ordering::Acquire) }
     }
 
     /// What the kernel refused or the machine lacks, one sentence each; also written to the log.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
-        &self.warnings
+        &self.core().warnings
     }
 
     /// An owned handle that logs without thread-local storage. It takes a lane if one is free, and
     /// uses the shared ring otherwise. Takes a few hundred nanoseconds.
     #[must_use]
     pub fn producer(&self) -> Producer {
-        Producer::new(self.core.clone())
+        let core = self.core().me.upgrade();
+        Producer::new(core.expect("a logger keeps its core alive"))
     }
 
     /// Claims a lane for the calling thread now, rather than with its first record.
     pub fn warm_up(&self) {
-        self.core.current_lane();
+        self.core().current_lane();
     }
 
     /// The most verbose level that is logged.
     #[must_use]
     pub fn level(&self) -> LevelFilter {
-        self.core.place.filter()
+        self.core().place.filter()
     }
 
     /// Changes the level. Takes a lock, and visits every statement that has run.
     pub fn set_level(&self, level: impl Into<LevelFilter>) {
-        self.core.place.set_filter(level.into());
+        self.core().place.set_filter(level.into());
     }
 
     /// Writes out at most so many records on the calling thread, and answers how many it was. For
@@ -101,7 +110,7 @@ impl RingLogger {
     /// Records of the last microsecond may stay for the next call: another thread may be about to
     /// publish an earlier one.
     pub fn poll(&self, most: usize) -> usize {
-        self.core
+        self.core()
             .try_drain()
             .map_or(0, |mut worker| worker.poll(most))
     }
@@ -116,7 +125,7 @@ impl RingLogger {
     /// The deadline passed, the logger was shut down, a sink failed, or the call came from inside
     /// a sink.
     pub fn flush(&self, deadline: Duration) -> Result<(), FlushError> {
-        self.core.flush(deadline)
+        self.core().flush(deadline)
     }
 
     /// Asks every sink to open its destination anew, as after a log file has been moved away by
@@ -128,8 +137,8 @@ impl RingLogger {
     ///
     /// Without a [consumer thread](Builder::thread) it is done by the next `poll` or `flush`.
     pub fn reopen(&self) {
-        self.core.common.control.ask_to_reopen();
-        self.core.common.control.wake_consumer();
+        self.core().common.control.ask_to_reopen();
+        self.core().common.control.wake_consumer();
     }
 
     /// Closes the logger, writes out what was accepted, flushes every sink, and reports.
@@ -145,43 +154,82 @@ impl RingLogger {
     ///
     /// Blocks; takes locks.
     pub fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        let report = self.core.shutdown(deadline);
-        if report.outcome == ShutdownOutcome::Drained && !self.core.is_inside() {
-            self.join_consumer();
-        }
+        let report = self.core().shutdown(deadline);
+        self.core().join_consumer(&report);
         report
     }
 
-    /// After a drain, the consumer thread has nothing left to do but end.
-    fn join_consumer(&self) {
-        let consumer = self
-            .consumer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(consumer) = consumer {
-            // It catches what sinks throw; a panic of its own has been reported by the hook.
-            let _ = consumer.join();
+    /// Gives a forked child a logger of its own: the same settings and sinks, which open their
+    /// destinations anew, an empty ring, a consumer thread if there was one, and an account that
+    /// begins at the fork.
+    ///
+    /// After a `fork` the child has no consumer, and what is in the ring is the parent's, who will
+    /// write it. So a logger is closed in the child: `rlog!` answers [`Outcome::Closed`] and counts,
+    /// [`shutdown`](Self::shutdown) and [`flush`](Self::flush) return at once, and nothing is
+    /// written to the sinks. After this call all is as in any process. It is called once, in the
+    /// child, by one thread.
+    ///
+    /// Parent and child then write to the same destinations. A [`File`](crate::sink::File) is
+    /// appended to by both, whole lines at a time. Handles made with [`producer`](Self::producer)
+    /// before the fork stay closed.
+    ///
+    /// Allocates, and takes as long as building a logger does. In the child of a program with
+    /// several threads that is possible where `fork` leaves the allocator in order, as the C
+    /// libraries of Linux and macOS see to.
+    ///
+    /// ```no_run
+    /// # fn fork() -> i32 { 1 }
+    /// use ringlog::{RingLogger, info, sink::File};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let logger = RingLogger::builder().sink(File::append("app.log")?).build()?;
+    /// if fork() == 0 {
+    ///     logger.restart_in_child()?;
+    ///     info!(logger: &logger, "the child's own line");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The process is not such a child, a sink could not be made fit for use or was being called
+    /// while the process forked, or the logger could not be built.
+    pub fn restart_in_child(&self) -> Result<(), RestartError> {
+        let before = self.core.load(Ordering::Acquire);
+        let core = Arc::into_raw(self.core().restart()?).cast_mut();
+        // Release, here and below: pairs with the Acquire in `core` and in `Global::path`.
+        self.core.store(core, Ordering::Release);
+        if INSTALLED.load(Ordering::Relaxed) == before {
+            // One count more, for the installed logger is never freed.
+            // SAFETY: `core` came from `Arc::into_raw`, and is alive.
+            unsafe { Arc::increment_strong_count(core) };
+            INSTALLED.store(core, Ordering::Release);
         }
+        Ok(())
     }
 
     /// Where every record is. Takes a lock, and reads lines that producers write: not for loops.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.core.stats()
+        self.core().stats()
     }
 }
 
 impl Drop for RingLogger {
     fn drop(&mut self) {
         self.shutdown(DEFAULT_DEADLINE);
+        if !self.core().is_forked() {
+            // SAFETY: it came from `Arc::into_raw`, and nobody has a reference from `core` any more.
+            drop(unsafe { Arc::from_raw(*self.core.get_mut()) });
+        }
     }
 }
 
 impl fmt::Debug for RingLogger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RingLogger")
-            .field("sinks", &self.core.common.sink_names)
+            .field("sinks", &self.core().common.sink_names)
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }

@@ -59,12 +59,13 @@ impl<'a> Path<'a> {
 impl Log for RingLogger {
     #[inline(always)]
     fn mask(&self) -> u32 {
-        self.core.hot.mask
+        self.core().hot.mask
     }
 
     #[inline(always)]
     fn path(&self) -> Option<Path<'_>> {
-        Some(Path::new(&self.core, self.core.current_lane()))
+        let core = self.core();
+        Some(Path::new(core, core.current_lane()))
     }
 }
 

@@ -6,6 +6,8 @@
 //!          the deadline came first
 //! ```
 //!
+//! The gate of a [forked](Gate::fork) child is its parent's, and of no use there.
+//!
 //! A producer looks at the gate between announcing a write (`busy`, in its lane) and making it.
 //! Whoever drains looks at `busy` after the gate has begun to close. The two barriers of
 //! [`sync`](super::sync) stand between each side's store and its load, so either the producer sees
@@ -17,6 +19,7 @@ const OPEN: u32 = 0;
 const CLOSING: u32 = 1;
 const DRAINED: u32 = 2;
 const CLOSED: u32 = 3;
+const FORKED: u32 = 4;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -70,6 +73,18 @@ impl Gate {
     /// Drained to Closed: the report is out.
     pub(crate) fn closed(&self) {
         self.step(DRAINED, CLOSED);
+    }
+
+    /// From any state to Forked, for good: this process is a child that has a copy of the gate.
+    /// Nobody else is there who could look at it.
+    pub(crate) fn fork(&self) {
+        self.state.store(FORKED, Ordering::Release);
+    }
+
+    /// Whether this is the copy of a gate in a forked child.
+    pub(crate) fn is_forked(&self) -> bool {
+        // Acquire: pairs with the Release in `fork`, for threads that the child starts.
+        self.state.load(Ordering::Acquire) == FORKED
     }
 
     fn step(&self, from: u32, to: u32) -> bool {

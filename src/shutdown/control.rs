@@ -76,6 +76,15 @@ impl Control {
         }
     }
 
+    /// As [`wake_consumer`](Self::wake_consumer), but never waits for the lock.
+    pub(crate) fn nudge_consumer(&self) {
+        if let Ok(consumer) = self.consumer.try_lock() {
+            if let Some(thread) = &*consumer {
+                thread.unpark();
+            }
+        }
+    }
+
     fn nanos(&self, instant: Instant) -> u64 {
         u64::try_from(instant.saturating_duration_since(self.started).as_nanos())
             .unwrap_or(u64::MAX - 1)

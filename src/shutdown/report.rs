@@ -15,6 +15,10 @@ pub enum ShutdownOutcome {
     /// The deadline passed first. [`ShutdownReport::abandoned`] and
     /// [`ShutdownReport::in_flight`] say what was cut off.
     TimedOut,
+    /// This process is a fork of the one that the logger belongs to: the parent writes what was
+    /// accepted before the fork, and there was nothing else. [`ShutdownReport::rejected`] says how
+    /// many records came in the child.
+    Forked,
 }
 
 /// What became of every record, when the logger closed.
@@ -54,6 +58,7 @@ impl fmt::Display for ShutdownReport {
             match self.outcome {
                 ShutdownOutcome::Drained => "closed",
                 ShutdownOutcome::TimedOut => "cut off by its deadline",
+                ShutdownOutcome::Forked => "left to the parent process",
             },
             self.written,
             self.dropped.total(),

@@ -77,4 +77,18 @@ pub trait Sink: Send {
         let _ = time_left;
         Ok(())
     }
+
+    /// Makes the sink fit for use in a forked child: see
+    /// [`RingLogger::restart_in_child`](crate::RingLogger::restart_in_child). Called there before
+    /// anything else is. Does what [`reopen`](Sink::reopen) does unless a sink says otherwise.
+    ///
+    /// A sink that keeps bytes in a buffer forgets them here: they are the parent's, which writes
+    /// them itself. One that has a thread starts another: threads are not inherited.
+    ///
+    /// # Errors
+    ///
+    /// Any error of the destination. The logger is then not restarted.
+    fn restart_in_child(&mut self) -> io::Result<()> {
+        self.reopen()
+    }
 }

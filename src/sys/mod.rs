@@ -6,6 +6,8 @@
 
 pub(crate) mod affinity;
 pub(crate) mod console;
+pub(crate) mod exclusive;
+pub(crate) mod fork;
 pub(crate) mod mapping;
 pub(crate) mod membarrier;
 pub(crate) mod prefetch;

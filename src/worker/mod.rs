@@ -12,7 +12,7 @@ mod threads;
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::clock::{Clock, Stamper, Timeline};
@@ -26,6 +26,7 @@ use crate::ring::{Drops, Ring};
 use crate::shutdown::{Control, ShutdownOutcome, ShutdownReport};
 use crate::sink::{Batch, Mark, Sink};
 use crate::stats::PerLevel;
+use crate::sys;
 
 use idle::Waiter;
 use ledger::Ledger;
@@ -80,6 +81,8 @@ pub(crate) struct Common {
     pub(crate) control: Control,
     pub(crate) threads: Threads,
     pub(crate) sink_names: Vec<String>,
+    /// The process is a forked child: nothing may be written to the sinks.
+    pub(crate) forked: AtomicBool,
     /// Records that came after the closing, by level.
     pub(crate) rejected: [AtomicU64; Level::COUNT],
 }
@@ -194,12 +197,16 @@ impl Worker {
             .notice(&mut self.delivery, now, level, b"ringlog", text);
     }
 
-    /// Runs rounds until the gate closes, then drains and reports.
-    pub(crate) fn run(&mut self) {
+    /// Runs rounds until the gate closes, then drains and reports, and answers true. Comes back
+    /// earlier, with false, when a fork is under way: to be called again when it is over.
+    pub(crate) fn run(&mut self) -> bool {
         while !self.consumer.ring().gate().is_settled() {
             if self.consumer.ring().gate().is_closing() {
                 self.finish();
-                return;
+                return true;
+            }
+            if sys::fork::is_under_way() {
+                return false;
             }
             self.timeline.maintain();
             let records = self.round(usize::MAX, self.times());
@@ -210,6 +217,18 @@ impl Worker {
                 self.waiter.wait();
             }
         }
+        true
+    }
+
+    /// The sinks, to be restarted in a forked child.
+    pub(crate) fn sinks(&mut self) -> impl Iterator<Item = &mut dyn Sink> {
+        self.delivery.outlets.iter_mut().map(Outlet::sink)
+    }
+
+    /// The sinks, without what they have not taken.
+    pub(crate) fn take_sinks(&mut self) -> Vec<Box<dyn Sink>> {
+        let outlets = self.delivery.outlets.drain(..);
+        outlets.map(Outlet::into_sink).collect()
     }
 
     /// Drains at most so many records. Answers how many it was.
@@ -476,7 +495,7 @@ impl Common {
         let in_flight = (0..ring.sources()).filter(|&source| ring.frontier(source).is_none());
         let in_sink = self.counters.in_sink.load(Ordering::Relaxed);
         let stuck_sink = match outcome {
-            ShutdownOutcome::Drained => None,
+            ShutdownOutcome::Drained | ShutdownOutcome::Forked => None,
             ShutdownOutcome::TimedOut => usize::try_from(in_sink)
                 .ok()
                 .and_then(|place| self.sink_names.get(place.checked_sub(1)?))
@@ -614,6 +633,10 @@ impl Delivery {
         let records = self.offered..self.rendered;
         let batch = Batch::marked(&self.out, &self.marks, self.offered);
         for (place, outlet) in self.outlets.iter_mut().enumerate() {
+            if self.common.forked.load(Ordering::Relaxed) {
+                // A sink forked, and this is the child: the rest is for the parent to do.
+                break;
+            }
             self.common
                 .counters
                 .in_sink
@@ -636,6 +659,10 @@ impl Delivery {
     fn call(&mut self, call: impl Fn(&mut Outlet) -> Result<(), String>) -> Vec<String> {
         let mut failures = Vec::new();
         for (place, outlet) in self.outlets.iter_mut().enumerate() {
+            if self.common.forked.load(Ordering::Relaxed) {
+                // As in `deliver`.
+                break;
+            }
             self.common
                 .counters
                 .in_sink
@@ -657,6 +684,10 @@ impl Delivery {
     fn flush(&mut self, format: &mut TextFormat, now: u64) -> Option<FlushError> {
         let mut first = None;
         for (place, outlet) in self.outlets.iter_mut().enumerate() {
+            if self.common.forked.load(Ordering::Relaxed) {
+                // As in `deliver`.
+                break;
+            }
             self.common
                 .counters
                 .in_sink

@@ -114,6 +114,14 @@ impl Outlet {
         }
     }
 
+    pub(crate) fn sink(&mut self) -> &mut dyn Sink {
+        &mut *self.sink
+    }
+
+    pub(crate) fn into_sink(self) -> Box<dyn Sink> {
+        self.sink
+    }
+
     pub(crate) fn name(&self) -> String {
         self.sink.name().to_owned()
     }
