@@ -235,7 +235,7 @@ impl Registry {
         let id = self.statements.len();
         self.statements.push(Box::leak(Box::new(Statement {
             site,
-            types: types.to_vec(),
+            types: types.iter().collect(),
         })));
         u32::try_from(id).expect("a program has fewer than 2^32 log statements")
     }

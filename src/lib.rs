@@ -20,7 +20,7 @@ pub use clock::{Clock, Timestamp};
 pub use config::{Builder, Idle, Overflow};
 pub use error::{BuildError, FlushError, PinError, RestartError};
 pub use level::{Level, LevelFilter, ParseLevelError};
-pub use logger::{Outcome, Producer, RingLogger};
+pub use logger::{ContextGuard, Outcome, ParseTraceIdError, Producer, RingLogger, TraceId};
 pub use shutdown::{ShutdownOutcome, ShutdownReport};
 pub use stats::{PerLevel, Stats};
 
@@ -28,10 +28,10 @@ pub use stats::{PerLevel, Stats};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::callsite::{Callsite, Metadata};
-    pub use crate::logger::{Global, Log, Outcome, enabled, submit, submit_at};
+    pub use crate::logger::{Global, Log, Outcome, enabled, enter_context, submit, submit_at};
     pub use crate::record::{
-        Align, CaptureText, CaptureTyped, Count, Field, FieldDebug, FieldDisplay, FieldTyped,
-        Piece, Probe, Sign, Spec, Style, capture_text,
+        Align, CaptureScalar, CaptureText, CaptureTyped, Count, Field, FieldDebug, FieldDisplay,
+        FieldTyped, Piece, Probe, Sign, Spec, Style, capture_text,
     };
-    pub use ringlog_macros::rlog_impl;
+    pub use ringlog_macros::{context_impl, rlog_impl};
 }

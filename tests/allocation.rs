@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use ringlog::sink::Null;
-use ringlog::{Level, Outcome, Overflow, RingLogger, debug, info, warn};
+use ringlog::{Level, Outcome, Overflow, RingLogger, context, debug, info, warn};
 use support::allocator::{Counting, allocations, live_bytes, my_allocations};
 use support::child::alone;
 use support::sinks::Scripted;
@@ -30,9 +30,10 @@ impl std::fmt::Display for Price {
 }
 
 /// How many records `log` submits.
-const KINDS: u64 = 4;
+const KINDS: u64 = 5;
 
-/// Records of all kinds: short and long, typed and formatted at the call, and one that is filtered.
+/// Records of all kinds: short and long, typed and formatted at the call, with fields and in a
+/// context, and one that is filtered.
 fn log(books: &Books, logger: &RingLogger, number: u64, text: &str) {
     let px = number as f64 / 8.0;
     let info = |outcome| books.note(Level::Info, outcome);
@@ -40,6 +41,10 @@ fn log(books: &Books, logger: &RingLogger, number: u64, text: &str) {
     info(info!(logger: logger, "text {text} {number}"));
     info(info!(logger: logger, "formatted {} {:?}", Price(px), Some(number)));
     info(debug!(logger: logger, "filtered {}", Price(px)));
+    {
+        let _context = context!(number, text, price = Price(px));
+        info(info!(logger: logger, px, %text, price = Price(px), "in a context"));
+    }
     let outcome = warn!(logger: logger, target: "risk", "{text}{text}{text}{text}");
     books.note(Level::Warn, outcome);
 }

@@ -26,7 +26,7 @@ use proc_macro::{Ident, Literal, Span, TokenStream, TokenTree};
 use crate::arguments::{self, Resolved, ResolvedPiece, Value};
 use crate::field::{Capture, Field, Name};
 use crate::format_string::{self, Align, Count, Sign, Spec, Style};
-use crate::input::{Argument, Error, Expression, Message, Place, Statement};
+use crate::input::{Argument, Context, Error, Expression, Message, Place, Statement};
 use crate::template::fill;
 
 /// The expansion of a statement that could be read.
@@ -46,6 +46,35 @@ pub(crate) fn statement(mut statement: Statement) -> TokenStream {
         arguments,
     }
     .block()
+}
+
+/// The expansion of a context: the fields as their values were captured, in the order of the source.
+pub(crate) fn context(context: &Context) -> TokenStream {
+    let private = code("$ringlog::__private", &[("ringlog", &context.ringlog)]);
+    let references = context
+        .fields
+        .iter()
+        .map(|field| reference_to(&field.value));
+    let names = context.fields.iter().map(|field| {
+        let name = field_name(field);
+        code("$name,", &[("name", &name)])
+    });
+    let fields = context.fields.iter().enumerate();
+    let captured = fields.map(|(number, field)| captured_field(&private, number, field, false));
+    code(
+        "match ($references) {
+            arguments => {
+                use $private::{CaptureScalar as _, FieldDebug as _, FieldDisplay as _};
+                $private::enter_context(&[$names], $values)
+            }
+        }",
+        &[
+            ("private", &private),
+            ("references", &references.collect()),
+            ("names", &names.collect()),
+            ("values", &list(captured.collect())),
+        ],
+    )
 }
 
 /// The expansion of a statement that could not be read.
@@ -146,6 +175,72 @@ fn write(formatted: &TokenStream) -> TokenStream {
     )
 }
 
+/// A reference to what an expression evaluates to, with a comma.
+fn reference_to(value: &Expression) -> TokenStream {
+    let Place { first, last } = value.place.located();
+    let value = fill(last, "($value)", &[("value", &value.tokens)]);
+    fill(first, "&$value,", &[("value", &value)])
+}
+
+/// The reference with this number, standing where the value stands in the source.
+fn reference(number: usize, place: Place) -> TokenStream {
+    let Place { first, last } = place.located();
+    let index = self::number(last, number);
+    fill(first, "arguments.$index", &[("index", &index)])
+}
+
+/// The name of a field, a constant.
+fn field_name(field: &Field) -> TokenStream {
+    match &field.name {
+        Name::Text(name) => text(Span::mixed_site(), name),
+        Name::Constant(name) => name.clone(),
+    }
+}
+
+/// The value of the field with this number. One of which the trait is named is stored as it is, if
+/// `typed` says so and its type allows it; a plain one always is if its type allows it.
+fn captured_field(private: &TokenStream, number: usize, field: &Field, typed: bool) -> TokenStream {
+    let reference = reference(number, field.value.place);
+    let format = match field.capture {
+        Capture::Plain => {
+            return code(
+                "(&&&$private::Probe($reference)).capture_field()",
+                &[("private", private), ("reference", &reference)],
+            );
+        }
+        Capture::Display => "{}",
+        Capture::Debug => "{:?}",
+    };
+    let Place { first, last } = field.value.place.located();
+    let value = fill(first, "*$reference", &[("reference", &reference)]);
+    let mut formatted = text(last, format);
+    formatted.extend(code(", $value", &[("value", &value)]));
+    let capture = if typed {
+        "(&$private::Probe($reference)).capture($write)"
+    } else {
+        "$private::capture_text($write)"
+    };
+    code(
+        capture,
+        &[
+            ("private", private),
+            ("reference", &reference),
+            ("write", &write(&formatted)),
+        ],
+    )
+}
+
+/// Captured values as a list: `(first, (second, ()))`.
+fn list(captured: Vec<TokenStream>) -> TokenStream {
+    let end = code("()", &[]);
+    captured.iter().rev().fold(end, |rest, captured| {
+        code(
+            "($captured, $rest)",
+            &[("captured", captured), ("rest", &rest)],
+        )
+    })
+}
+
 struct Expansion {
     private: TokenStream,
     statement: Statement,
@@ -230,14 +325,7 @@ impl Expansion {
         // In the order of the source, which is that of their evaluation.
         let fields = self.statement.fields.iter().map(|field| &field.value);
         let arguments = self.arguments.iter().map(|argument| &argument.value);
-        let references: Vec<TokenStream> = fields
-            .chain(arguments)
-            .map(|value| {
-                let Place { first, last } = value.place.located();
-                let value = fill(last, "($value)", &[("value", &value.tokens)]);
-                fill(first, "&$value,", &[("value", &value)])
-            })
-            .collect();
+        let references: Vec<TokenStream> = fields.chain(arguments).map(reference_to).collect();
         if references.is_empty() {
             return submit;
         }
@@ -258,16 +346,9 @@ impl Expansion {
         )
     }
 
-    /// The reference to the value with this number, standing where that stands in the source.
-    fn reference(&self, number: usize, place: Place) -> TokenStream {
-        let Place { first, last } = place.located();
-        let index = self::number(last, number);
-        fill(first, "arguments.$index", &[("index", &index)])
-    }
-
     /// The reference to an argument of the message.
     fn argument(&self, argument: usize) -> TokenStream {
-        self.reference(
+        reference(
             self.statement.fields.len() + argument,
             self.arguments[argument].value.place,
         )
@@ -283,37 +364,10 @@ impl Expansion {
                 .map(|value| self.captured(value)),
         );
         let fields = self.statement.fields.iter().enumerate();
-        captured.extend(fields.map(|(number, field)| self.captured_field(number, field)));
-        let mut values = code("()", &[]);
-        for captured in captured.iter().rev() {
-            values = code(
-                "($captured, $values)",
-                &[("captured", captured), ("values", &values)],
-            );
-        }
-        values
-    }
-
-    fn captured_field(&self, number: usize, field: &Field) -> TokenStream {
-        let reference = self.reference(number, field.value.place);
-        let format = match field.capture {
-            Capture::Plain => {
-                return self.code(
-                    "(&&&$private::Probe($reference)).capture_field()",
-                    &[("reference", &reference)],
-                );
-            }
-            Capture::Display => "{}",
-            Capture::Debug => "{:?}",
-        };
-        let Place { first, last } = field.value.place.located();
-        let value = fill(first, "*$reference", &[("reference", &reference)]);
-        let mut formatted = text(last, format);
-        formatted.extend(code(", $value", &[("value", &value)]));
-        self.code(
-            "(&$private::Probe($reference)).capture($write)",
-            &[("reference", &reference), ("write", &write(&formatted))],
-        )
+        captured.extend(
+            fields.map(|(number, field)| captured_field(&self.private, number, field, true)),
+        );
+        list(captured)
     }
 
     fn captured(&self, value: &Value) -> TokenStream {
@@ -370,10 +424,7 @@ impl Expansion {
         let first = self.resolved.values.len();
         let fields = self.statement.fields.iter().enumerate();
         let fields = fields.map(|(index, field)| {
-            let name = match &field.name {
-                Name::Text(name) => text(Span::mixed_site(), name),
-                Name::Constant(name) => name.clone(),
-            };
+            let name = field_name(field);
             let spec = match field.capture {
                 Capture::Plain | Capture::Display => "$private::Spec::DISPLAY",
                 Capture::Debug => "$private::Spec::DEBUG",

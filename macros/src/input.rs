@@ -142,6 +142,42 @@ pub(crate) fn parse(input: TokenStream) -> Result<Statement, Error> {
     })
 }
 
+/// What stands in the parentheses of `context!`.
+pub(crate) struct Context {
+    /// The path of the `ringlog` crate.
+    pub(crate) ringlog: TokenStream,
+    pub(crate) fields: Vec<Field>,
+}
+
+/// Reads the fields of a context, behind the group that holds the path of the `ringlog` crate.
+pub(crate) fn parse_context(input: TokenStream) -> Result<Context, Error> {
+    let tokens: Vec<TokenTree> = input.into_iter().collect();
+    let [TokenTree::Group(ringlog), tokens @ ..] = &tokens[..] else {
+        return Err(Error::at(&[], "`context_impl!` is for `context!` to call"));
+    };
+    let mut fields = Vec::new();
+    for part in split(tokens) {
+        if part.tokens.is_empty() {
+            return Err(Error::at(&[], "a comma without anything in front of it"));
+        }
+        if let [token] = part.tokens {
+            if string(token).is_some() {
+                let message = "a context has fields and no message: write `name = value`";
+                return Err(Error::at(part.tokens, message));
+            }
+        }
+        fields.push(field::parse(part.tokens)?);
+    }
+    if fields.is_empty() {
+        let message = "no field: write one, as in `context!(session = 42)`";
+        return Err(Error::at(&[], message));
+    }
+    Ok(Context {
+        ringlog: ringlog.stream(),
+        fields,
+    })
+}
+
 /// The format string, if this is where it stands: a string literal that is not a field's name.
 fn format_string(part: &[TokenTree]) -> Option<(Literal, String)> {
     if matches!(part, [_, sign, ..] if is_punct(sign, '=')) {

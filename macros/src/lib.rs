@@ -1,4 +1,4 @@
-//! The procedural macro behind `ringlog::rlog!`.
+//! The procedural macros behind `ringlog::rlog!` and `ringlog::context!`.
 //!
 //! It has no interface of its own: `ringlog` re-exports it hidden, and its macros call it. It
 //! depends on nothing but the compiler, so that it adds no more than its own few files to a build.
@@ -20,6 +20,15 @@ use proc_macro::TokenStream;
 pub fn rlog_impl(input: TokenStream) -> TokenStream {
     match input::parse(input) {
         Ok(statement) => expansion::statement(statement),
+        Err(error) => expansion::error(&error),
+    }
+}
+
+/// `context!`, after a group that holds the path of the `ringlog` crate.
+#[proc_macro]
+pub fn context_impl(input: TokenStream) -> TokenStream {
+    match input::parse_context(input) {
+        Ok(context) => expansion::context(&context),
         Err(error) => expansion::error(&error),
     }
 }

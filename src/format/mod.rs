@@ -23,21 +23,27 @@ mod time;
 pub(crate) use text::TextFormat;
 
 use crate::level::Level;
+use crate::record::Context;
+
+/// A record, as the consumer hands it to a format.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'a> {
+    /// The id of its statement.
+    pub(crate) statement: u32,
+    /// UTC, in nanoseconds since 1970.
+    pub(crate) unix_nanos: u64,
+    /// The name of the thread that wrote it, as UTF-8 if it is well.
+    pub(crate) thread: &'a [u8],
+    /// The fields that it has from its thread.
+    pub(crate) context: Context<'a>,
+    /// The statement's stored values.
+    pub(crate) payload: &'a [u8],
+}
 
 /// Turns records into bytes, each a whole entry of the log by itself.
 pub(crate) trait Format {
     /// Appends a record to `out`, and answers its level.
-    ///
-    /// `unix_nanos` is UTC, in nanoseconds since 1970. `thread` is the name of the thread that
-    /// wrote the record, as UTF-8 if it is well, and `payload` the statement's stored values.
-    fn record(
-        &mut self,
-        out: &mut Vec<u8>,
-        statement: u32,
-        unix_nanos: u64,
-        thread: &[u8],
-        payload: &[u8],
-    ) -> Level;
+    fn record(&mut self, out: &mut Vec<u8>, record: &Record<'_>) -> Level;
 
     /// Appends an entry of the logger's own, such as that records were dropped here.
     fn notice(

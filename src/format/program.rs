@@ -8,13 +8,13 @@
 
 use super::escape;
 use super::float;
-use super::line::{Line, Put as _};
+use super::line::{Line, Put};
 use super::number;
 use super::quote;
 use super::spec::{self, Resolved};
 use crate::callsite::Metadata;
 use crate::level::Level;
-use crate::record::{Chars, Count, Decoder, Piece, Sign, Spec, Style, Type, Value};
+use crate::record::{Chars, Context, Count, Decoder, Piece, Sign, Spec, Style, Type, Value};
 
 /// Stands in a line where a record does not hold what its statement stores.
 const INCOMPLETE: &[u8] = b"<incomplete record>";
@@ -384,6 +384,20 @@ impl Program {
         let mut values: Vec<Value<'p>> = std::mem::take(&mut scratch.values);
         values.extend(self.types.iter().map_while(|&ty| decoder.next(ty)));
         values
+    }
+}
+
+/// Renders the fields that a record has from its thread.
+#[inline(never)]
+pub(super) fn put_context(out: &mut impl Put, context: Context<'_>, scratch: &mut Scratch) {
+    for field in context.fields() {
+        scratch.rendered.clear();
+        scratch.rendered.push(b' ');
+        quote::put_key(&mut scratch.rendered, field.name);
+        scratch.rendered.push(b'=');
+        out.bytes(&scratch.rendered);
+        scratch.render(field.value, &Resolved::DISPLAY);
+        out.bytes(scratch.quoted());
     }
 }
 

@@ -54,11 +54,16 @@ fn put_quoted(buffer: &mut Vec<u8>, text: &[u8]) {
 /// Appends a field's name.
 pub(super) fn put_key(out: &mut Vec<u8>, name: &str) {
     let allowed = |char: char| !char.is_control() && !char.is_whitespace() && !"\"=".contains(char);
-    let name: String = name
-        .chars()
-        .map(|char| if allowed(char) { char } else { '_' })
-        .collect();
-    escape::put_escaped(out, if name.is_empty() { "_" } else { &name }.as_bytes());
+    if name.is_empty() {
+        out.push(b'_');
+    }
+    for part in name.split_inclusive(|char| !allowed(char)) {
+        let whole = part.trim_end_matches(|char| !allowed(char));
+        escape::put_escaped(out, whole.as_bytes());
+        if whole.len() < part.len() {
+            out.push(b'_');
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,11 +8,11 @@
 //! Nothing that a record carries can add a line or a control character to it; see
 //! [`escape`](super::escape).
 
-use super::Format;
 use super::escape;
 use super::line::{Line, Put as _, STAGE, Stage};
-use super::program::{Program, Scratch};
+use super::program::{self, Program, Scratch};
 use super::time::TimeText;
+use super::{Format, Record};
 use crate::callsite::{self, Metadata};
 use crate::level::Level;
 
@@ -87,14 +87,14 @@ impl TextFormat {
 }
 
 impl Format for TextFormat {
-    fn record(
-        &mut self,
-        out: &mut Vec<u8>,
-        statement: u32,
-        unix_nanos: u64,
-        thread: &[u8],
-        payload: &[u8],
-    ) -> Level {
+    fn record(&mut self, out: &mut Vec<u8>, record: &Record<'_>) -> Level {
+        let Record {
+            statement,
+            unix_nanos,
+            thread,
+            context,
+            payload,
+        } = *record;
         if !matches!(self.programs.get(statement as usize), Some(Some(_))) && !self.learn(statement)
         {
             let text = format!("<record of unknown statement {statement}>");
@@ -107,12 +107,16 @@ impl Format for TextFormat {
         if !program.is_in_order() {
             self.time.put(out, unix_nanos);
             program.run_out_of_order(out, thread, payload, &mut self.scratch);
+            program::put_context(out, context, &mut self.scratch);
             out.bytes(b"\n");
             return program.level();
         }
         let mut line = Line::new(out, &mut self.stage);
         self.time.put(&mut line, unix_nanos);
         program.run(&mut line, thread, payload, &mut self.scratch);
+        if !context.is_empty() {
+            program::put_context(&mut line, context, &mut self.scratch);
+        }
         line.put(b"\n", 1);
         line.finish();
         program.level()

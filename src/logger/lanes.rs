@@ -7,11 +7,56 @@ use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::sync::Weak;
 
+use super::context;
 use super::core::Core;
 use crate::ring::LaneId;
 use crate::ring::lane::Lane;
 use crate::sys;
 use crate::worker::ThreadName;
+
+/// How a thread's records get to its lane, if it has one: straight, or by a detour that asks whether
+/// there is a lane at all and whether the thread has fields to add. The pointer's lowest bit marks
+/// the detour, so that the hot path asks for both with one test.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Way(*const Lane);
+
+impl Way {
+    const DETOUR: usize = 1;
+
+    /// To no lane.
+    const NONE: Way = Way(ptr::without_provenance(Way::DETOUR));
+
+    /// To this lane, or to none where that is null.
+    pub(super) fn to(lane: *const Lane) -> Self {
+        let detour = usize::from(lane.is_null());
+        Way(lane.map_addr(|address| address | detour))
+    }
+
+    /// By the detour, if the calling thread has fields.
+    #[inline(always)]
+    pub(super) fn by_context(self) -> Self {
+        let detour = usize::from(context::is_active());
+        Way(self.0.map_addr(|address| address | detour))
+    }
+
+    /// The lane, if it is to be taken straight; else null.
+    #[inline(always)]
+    pub(super) fn straight(self) -> *const Lane {
+        if self.0.addr() & Self::DETOUR == 0 {
+            self.0
+        } else {
+            ptr::null()
+        }
+    }
+
+    /// The lane, or null if there is none.
+    #[inline(always)]
+    pub(super) fn lane(self) -> *const Lane {
+        self.0.map_addr(|address| address & !Self::DETOUR)
+    }
+}
+
+const _: () = assert!(align_of::<Lane>() > Way::DETOUR);
 
 /// What the calling thread used last. No destructor, so that reading it is one instruction, and
 /// possible when the thread's other storage is gone.
@@ -19,13 +64,29 @@ use crate::worker::ThreadName;
 struct Current {
     /// A logger's number; 0 is none's.
     logger: u64,
-    /// The thread's lane in that logger; null if it has none.
-    lane: *const Lane,
+    /// The way to the thread's lane in that logger.
+    way: Way,
+}
+
+impl Current {
+    const NONE: Current = Current {
+        logger: 0,
+        way: Way::NONE,
+    };
+}
+
+/// Takes account of whether the calling thread has fields from now on.
+pub(super) fn look_for_context() {
+    let current = CURRENT.get();
+    CURRENT.set(Current {
+        way: Way::to(current.way.lane()).by_context(),
+        ..current
+    });
 }
 
 thread_local! {
     static CURRENT: Cell<Current> = const {
-        Cell::new(Current { logger: 0, lane: ptr::null() })
+        Cell::new(Current::NONE)
     };
 
     /// The thread's number, once it was asked for; 0 before. No destructor, as above.
@@ -73,10 +134,7 @@ impl Drop for Binding {
 
 impl Drop for Bindings {
     fn drop(&mut self) {
-        CURRENT.set(Current {
-            logger: 0,
-            lane: ptr::null(),
-        });
+        CURRENT.set(Current::NONE);
     }
 }
 
@@ -93,12 +151,12 @@ impl Core {
         Some(lane)
     }
 
-    /// The calling thread's lane, or null.
+    /// The way to the calling thread's lane.
     #[inline(always)]
-    pub(super) fn current_lane(&self) -> *const Lane {
+    pub(super) fn current_lane(&self) -> Way {
         let current = CURRENT.get();
         if current.logger == self.hot.id {
-            current.lane
+            current.way
         } else {
             self.bind()
         }
@@ -107,10 +165,10 @@ impl Core {
     /// Finds the calling thread's lane, or takes one.
     #[cold]
     #[inline(never)]
-    fn bind(&self) -> *const Lane {
+    fn bind(&self) -> Way {
         if self.is_forked() {
             // Not noted: the thread may have a lane if the logger is restarted.
-            return ptr::null();
+            return Way::NONE;
         }
         let lane = BINDINGS
             .try_with(|bindings| {
@@ -133,10 +191,11 @@ impl Core {
             .ok()
             .flatten()
             .unwrap_or(ptr::null());
+        let way = Way::to(lane).by_context();
         CURRENT.set(Current {
             logger: self.hot.id,
-            lane,
+            way,
         });
-        lane
+        way
     }
 }

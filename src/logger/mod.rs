@@ -1,5 +1,6 @@
 //! [`RingLogger`]: build, log, flush, shut down.
 
+mod context;
 mod core;
 mod fork;
 mod lanes;
@@ -23,6 +24,7 @@ use crate::stats::Stats;
 
 use self::core::Core;
 
+pub use context::{ContextGuard, ParseTraceIdError, TraceId, enter_context};
 pub use producer::Producer;
 pub use submit::{Global, Log, Outcome, enabled, submit, submit_at};
 

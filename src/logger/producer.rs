@@ -7,8 +7,8 @@ use std::ptr;
 use std::sync::Arc;
 
 use super::core::Core;
+use super::lanes::Way;
 use crate::ring::LaneId;
-use crate::ring::lane::Lane;
 
 /// An owned handle to a logger, with a lane of its own as long as there was one.
 ///
@@ -19,8 +19,8 @@ use crate::ring::lane::Lane;
 pub struct Producer {
     pub(super) core: Arc<Core>,
     lane: Option<LaneId>,
-    /// The lane itself; null if there is none.
-    pub(super) pointer: *const Lane,
+    /// The way to the lane.
+    pub(super) way: Way,
     _not_sync: PhantomData<Cell<()>>,
 }
 
@@ -37,7 +37,7 @@ impl Producer {
         Producer {
             core,
             lane,
-            pointer,
+            way: Way::to(pointer),
             _not_sync: PhantomData,
         }
     }

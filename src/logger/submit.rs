@@ -3,8 +3,9 @@
 use std::ptr;
 use std::sync::atomic::Ordering;
 
+use super::context;
 use super::core::Core;
-use super::lanes::thread_number;
+use super::lanes::{Way, thread_number};
 use super::wait::Wait;
 use super::{INSTALLED, RingLogger};
 use crate::callsite::{Callsite, GLOBAL_PLACE};
@@ -40,19 +41,19 @@ pub trait Log {
     fn path(&self) -> Option<Path<'_>>;
 }
 
-/// A logger, and the lane in it that belongs to the caller, null if it has none.
+/// A logger, and the way to the lane in it that belongs to the caller.
 ///
 /// Only made here, so that the lane can be trusted.
 #[derive(Clone, Copy)]
 pub struct Path<'a> {
     core: &'a Core,
-    lane: *const Lane,
+    way: Way,
 }
 
 impl<'a> Path<'a> {
     #[inline(always)]
-    fn new(core: &'a Core, lane: *const Lane) -> Self {
-        Path { core, lane }
+    fn new(core: &'a Core, way: Way) -> Self {
+        Path { core, way }
     }
 }
 
@@ -77,7 +78,7 @@ impl Log for super::Producer {
 
     #[inline(always)]
     fn path(&self) -> Option<Path<'_>> {
-        Some(Path::new(&self.core, self.pointer))
+        Some(Path::new(&self.core, self.way.by_context()))
     }
 }
 
@@ -122,10 +123,10 @@ pub fn enabled(logger: &impl Log, site: &'static Callsite) -> bool {
 /// Logs a record, stamped with the logger's clock.
 #[inline(always)]
 pub fn submit<V: Values>(logger: &impl Log, site: &'static Callsite, values: V) -> Outcome {
-    let Some(Path { core, lane }) = logger.path() else {
+    let Some(Path { core, way }) = logger.path() else {
         return Outcome::Filtered;
     };
-    core.submit(lane, site, core.hot.stamper.now(), 0, values)
+    core.submit(way, site, core.hot.stamper.now(), 0, values)
 }
 
 /// Logs a record with a time that the caller names.
@@ -137,10 +138,10 @@ pub fn submit_at<V: Values>(
     values: V,
 ) -> Outcome {
     let stamp = at.into().as_unix_nanos();
-    let Some(Path { core, lane }) = logger.path() else {
+    let Some(Path { core, way }) = logger.path() else {
         return Outcome::Filtered;
     };
-    core.submit(lane, site, stamp, flags::AT, values)
+    core.submit(way, site, stamp, flags::AT, values)
 }
 
 impl Core {
@@ -148,7 +149,7 @@ impl Core {
     #[inline(always)]
     fn submit<V: Values>(
         &self,
-        lane: *const Lane,
+        way: Way,
         site: &'static Callsite,
         stamp: u64,
         flags: u8,
@@ -161,15 +162,15 @@ impl Core {
             flags,
         };
         if V::FORMATTED > 0 || V::FIXED > FIRST_PAYLOAD {
-            return self.submit_buffered(lane, level, header, values);
+            return self.submit_buffered(way.lane(), level, header, values);
         }
         let payload = V::FIXED + values.variable(&Scratch::EMPTY, usize::MAX);
         if V::TEXTS > 0 && payload > FIRST_PAYLOAD {
-            return self.submit_buffered(lane, level, header, values);
+            return self.submit_buffered(way.lane(), level, header, values);
         }
         // SAFETY: a path has the caller's own lane, of this ring, or null.
-        let Some(lane) = (unsafe { lane.as_ref() }) else {
-            return self.submit_shared(level, header, values, payload);
+        let Some(lane) = (unsafe { way.straight().as_ref() }) else {
+            return self.submit_detour(way.lane(), level, header, values, payload);
         };
         let fill = |span: &mut Span<'_>| {
             // SAFETY: `payload` was measured, and is not too long.
@@ -182,15 +183,20 @@ impl Core {
         }
     }
 
-    /// The path of a thread without a lane: one slot, in the shared ring.
+    /// The path of a thread without a lane, one slot in the shared ring, or of one with fields to
+    /// add.
     #[inline(never)]
-    fn submit_shared<V: Values>(
+    fn submit_detour<V: Values>(
         &self,
+        lane: *const Lane,
         level: Level,
         header: Header,
         values: V,
         payload: usize,
     ) -> Outcome {
+        if context::is_active() {
+            return self.submit_buffered(lane, level, header, values);
+        }
         if payload + size_of::<u64>() <= FIRST_PAYLOAD {
             let thread = Some(thread_number());
             let header = Header {
@@ -217,7 +223,7 @@ impl Core {
         &self,
         lane: *const Lane,
         level: Level,
-        header: Header,
+        mut header: Header,
         mut values: V,
     ) -> Outcome {
         let mut scratch = Scratch::new();
@@ -225,7 +231,11 @@ impl Core {
         let most = self.hot.most_payload as usize;
         // In the shared ring, the thread's number takes part of the record.
         let prefix = if lane.is_null() { size_of::<u64>() } else { 0 };
-        let payload = Payload::new(&values, &scratch, most - prefix);
+        let context = context::current();
+        if context.is_some() {
+            header.flags |= flags::CONTEXT;
+        }
+        let payload = Payload::new(&values, &scratch, context, most - prefix);
         self.submit_bytes(lane, level, header, &payload)
     }
 

@@ -52,6 +52,11 @@ impl<'a> Decoder<'a> {
         Decoder { rest: payload }
     }
 
+    /// What has not been decoded yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     #[inline]
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (head, rest) = self.rest.split_first_chunk::<N>()?;

@@ -8,6 +8,7 @@ use core::fmt::{self, Write as _};
 use core::mem::MaybeUninit;
 use core::ptr;
 
+use super::context::{self, Block};
 use super::{Type, TypeList};
 use crate::ring::slab::Span;
 use crate::ring::slot::{Body, SPAN_SHIFT};
@@ -45,6 +46,9 @@ pub(crate) mod flags {
     pub(crate) const THREAD: u8 = 4;
     /// Not a statement's record: tells of records that were dropped before this one.
     pub(crate) const GAP: u8 = 8;
+    /// The payload begins, or goes on behind the thread's number, with a block of
+    /// [`context`](super::super::context) fields.
+    pub(crate) const CONTEXT: u8 = 16;
 }
 
 /// The first two words of a record.
@@ -382,6 +386,43 @@ impl<T> FieldDebug<T> for Probe<'_, T> {
     }
 }
 
+/// Captures a plain field of a context, if its type is one that a
+/// [context block](super::context) can hold. Found before [`FieldDisplay`] and [`FieldDebug`] by
+/// method lookup.
+pub trait CaptureScalar<'a> {
+    /// The type.
+    type Stored: Encode;
+
+    /// The value.
+    fn capture_field(&self) -> Typed<'a, Self::Stored>;
+}
+
+impl<'a, T: Scalar> CaptureScalar<'a> for &&Probe<'a, T> {
+    type Stored = T;
+
+    #[inline(always)]
+    fn capture_field(&self) -> Typed<'a, T> {
+        Typed(self.0)
+    }
+}
+
+/// A type that a context block can hold.
+pub trait Scalar: Encode {}
+
+macro_rules! scalars {
+    ($($rust:ty),*) => {$(
+        impl Scalar for $rust {}
+    )*};
+}
+
+scalars! {
+    i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize, f32, f64, bool, char, (), str,
+    String
+}
+
+impl<T: Scalar + ?Sized> Scalar for &T {}
+impl<T: Scalar + ?Sized> Scalar for &mut T {}
+
 /// What a plain field needs if it has neither a typed form nor `Display`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the value of a field",
@@ -608,14 +649,14 @@ unsafe impl<V: Value, Rest: Values> Values for (V, Rest) {
 
 impl TypeList {
     /// The types in order, without the unit that ends every list.
-    pub(crate) fn to_vec(&self) -> Vec<Type> {
-        let mut types = Vec::new();
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Type> {
         let mut list = self;
-        while let Some(tail) = list.tail {
-            types.push(list.head);
+        std::iter::from_fn(move || {
+            let tail = list.tail?;
+            let ty = list.head;
             list = tail;
-        }
-        types
+            Some(ty)
+        })
     }
 }
 
@@ -696,42 +737,67 @@ impl fmt::Write for ScratchWriter<'_> {
 
 /// The payload of a record that is not encoded straight into its slot.
 pub(crate) struct Payload {
-    bytes: [MaybeUninit<u8>; MAX_PAYLOAD],
+    bytes: [MaybeUninit<u8>; context::MOST + MAX_PAYLOAD],
     length: usize,
     /// Whether anything was cut off to make it fit.
     pub(crate) cut: bool,
 }
 
 impl Payload {
-    /// Encodes `values` into at most `most` bytes, cutting the longest texts to the same length if
-    /// it must.
-    pub(crate) fn new<V: Values>(values: &V, scratch: &Scratch, most: usize) -> Self {
+    /// Encodes the context, if there is one, and `values` into at most `most` bytes. The context
+    /// takes up to half of them; the longest texts of the values are cut to the same length if they
+    /// must.
+    pub(crate) fn new<V: Values>(
+        values: &V,
+        scratch: &Scratch,
+        context: Option<Block>,
+        most: usize,
+    ) -> Self {
         const {
             assert!(
                 V::FIXED + V::TEXTS * CUT_LENGTH <= MAX_PAYLOAD,
                 "the arguments of one log statement take more bytes than a record can have"
             );
         }
-        let whole = V::FIXED + values.variable(scratch, usize::MAX);
         let most = most.min(MAX_PAYLOAD);
         let mut payload = Payload {
-            bytes: [const { MaybeUninit::uninit() }; MAX_PAYLOAD],
+            bytes: [const { MaybeUninit::uninit() }; context::MOST + MAX_PAYLOAD],
             length: 0,
-            cut: whole > most || scratch.cut,
+            cut: scratch.cut,
         };
+        let before = match context {
+            Some(mut block) => {
+                payload.cut |= block.shrink(most / 2);
+                payload.put_context(block.bytes())
+            }
+            None => 0,
+        };
+        let most = most.saturating_sub(before);
+        let whole = V::FIXED + values.variable(scratch, usize::MAX);
+        payload.cut |= whole > most;
         let limit = if whole <= most {
             usize::MAX
         } else {
             longest_limit(values, scratch, most)
         };
-        // SAFETY: by the assertion above everything fits when no text keeps more than 0 bytes, and
-        // a greater `limit` was chosen because it fits as well.
-        let end = unsafe { values.put(scratch, payload.bytes.as_mut_ptr().cast(), limit) };
-        let written = end as usize - payload.bytes.as_ptr() as usize;
+        let values_at = payload.bytes[before..].as_mut_ptr();
+        // SAFETY: a context takes at most `MOST` bytes, and by the assertion above everything fits
+        // behind it when no text keeps more than 0 bytes; a greater `limit` was chosen because it
+        // fits as well.
+        let end = unsafe { values.put(scratch, values_at.cast(), limit) };
+        let written = end as usize - values_at as usize;
         // Values of fixed size cannot be cut; those that do not fit are missing in the log, and
         // the log says so.
-        payload.length = written.min(most);
+        payload.length = before + written.min(most);
         payload
+    }
+
+    /// Puts a block of context at the front, and answers where it ends.
+    fn put_context(&mut self, block: &[u8]) -> usize {
+        for (place, &byte) in self.bytes.iter_mut().zip(block) {
+            place.write(byte);
+        }
+        block.len()
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {

@@ -8,7 +8,11 @@
 //! word 1    statement id (32 bits) | payload length (16) | slots (8) | flags (8)
 //! word 2..  payload: 40 bytes in the first slot, 56 in each that follows
 //! ```
+//!
+//! In front of the values, the flags of the header say whether there are the number of the thread
+//! that wrote the record, and fields of that thread's own, the [`context`].
 
+mod context;
 mod decode;
 mod encode;
 mod spec;
@@ -16,12 +20,13 @@ mod types;
 
 pub use decode::{Chars, Decoder, Value};
 pub use encode::{
-    CaptureText, CaptureTyped, FieldDebug, FieldDisplay, FieldTyped, Probe, Scratch, Values,
-    capture_text,
+    CaptureScalar, CaptureText, CaptureTyped, FieldDebug, FieldDisplay, FieldTyped, Probe, Scratch,
+    Values, capture_text,
 };
 pub use spec::{Align, Count, Field, Piece, Sign, Spec, Style};
 pub use types::{Type, TypeList};
 
+pub(crate) use context::{Block, Context, field_bytes};
 pub(crate) use decode::as_bytes;
 pub(crate) use encode::{
     FIRST_PAYLOAD, Header, MAX_SLOTS, Payload, flags, payload_of, slots_of, write_record,

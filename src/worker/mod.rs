@@ -18,9 +18,9 @@ use std::time::Duration;
 use crate::clock::{Clock, Stamper, Timeline};
 use crate::config::Idle;
 use crate::error::FlushError;
-use crate::format::{Format as _, TextFormat};
+use crate::format::{self, Format as _, TextFormat};
 use crate::level::Level;
-use crate::record::{Decoder, Type, Value, flags};
+use crate::record::{Context, Decoder, Type, Value, flags};
 use crate::ring::consumer::Consumer;
 use crate::ring::{Drops, Ring};
 use crate::shutdown::{Control, ShutdownOutcome, ShutdownReport};
@@ -540,12 +540,19 @@ impl Renderer {
             payload = rest;
             self.name_of_other(u64::from_le_bytes(*thread), threads)
         };
+        let mut context = Context::default();
+        if header.flags & flags::CONTEXT != 0 {
+            (context, payload) = Context::split(payload);
+        }
         let level = self.text.record(
             &mut delivery.out,
-            header.statement,
-            record.time,
-            name.as_bytes(),
-            payload,
+            &format::Record {
+                statement: header.statement,
+                unix_nanos: record.time,
+                thread: name.as_bytes(),
+                context,
+                payload,
+            },
         );
         delivery.marks.push(Mark::record(
             record.time,

@@ -3,7 +3,9 @@
 use super::*;
 use crate::callsite::Callsite;
 use crate::format::testing::{Random, cases};
-use crate::record::{Align, Chars, Count, Piece, Sign, Spec, Style, Type, TypeList, Value};
+use crate::record::{
+    Align, Chars, Context, Count, Piece, Sign, Spec, Style, Type, TypeList, Value,
+};
 
 const TIME: u64 = 1_795_415_086_204_916_267;
 const D: Spec = Spec::DISPLAY;
@@ -86,7 +88,14 @@ fn chars(text: &str) -> Chars<'_> {
 
 fn line(format: &mut TextFormat, statement: u32, thread: &[u8], payload: &[u8]) -> String {
     let mut out = b"earlier\n".to_vec();
-    format.record(&mut out, statement, TIME, thread, payload);
+    let record = Record {
+        statement,
+        unix_nanos: TIME,
+        thread,
+        context: Context::default(),
+        payload,
+    };
+    format.record(&mut out, &record);
     let text = String::from_utf8(out).expect("a line is UTF-8");
     text.strip_prefix("earlier\n")
         .expect("a line is appended")
