@@ -56,6 +56,9 @@ pub struct Builder {
     pub(crate) pin: Option<usize>,
     pub(crate) thread: bool,
     pub(crate) level: LevelFilter,
+    pub(crate) shutdown_deadline: Duration,
+    pub(crate) exit_hook: bool,
+    pub(crate) print_report: bool,
     pub(crate) sinks: Vec<Box<dyn Sink>>,
 }
 
@@ -76,6 +79,9 @@ impl std::fmt::Debug for Builder {
             .field("pin", &self.pin)
             .field("thread", &self.thread)
             .field("level", &self.level)
+            .field("shutdown_deadline", &self.shutdown_deadline)
+            .field("exit_hook", &self.exit_hook)
+            .field("print_report", &self.print_report)
             .field("sinks", &sinks)
             .finish()
     }
@@ -97,6 +103,9 @@ impl Default for Builder {
             pin: None,
             thread: true,
             level: LevelFilter::Info,
+            shutdown_deadline: Duration::from_secs(5),
+            exit_hook: true,
+            print_report: false,
             sinks: Vec::new(),
         }
     }
@@ -198,6 +207,31 @@ impl Builder {
         self
     }
 
+    /// How long a shutdown may take that nobody named a deadline for: the one of a logger or a
+    /// [`Guard`](crate::Guard) that is dropped, and the one at the end of the process; default 5 s.
+    /// With zero, it does not wait: what the consumer has not written yet is counted and lost.
+    pub fn shutdown_deadline(mut self, deadline: Duration) -> Self {
+        self.shutdown_deadline = deadline;
+        self
+    }
+
+    /// Whether an installed logger is shut down when the process exits; default true. The hook runs
+    /// on the thread that exits, whichever that is, and says on standard error if records were lost.
+    ///
+    /// Exiting is what `main` does when it returns and what [`exit`](std::process::exit) does. A
+    /// fatal signal, [`abort`](std::process::abort) and `_exit` run no hooks. On platforms other
+    /// than Unix there is no such hook.
+    pub fn exit_hook(mut self, hook: bool) -> Self {
+        self.exit_hook = hook;
+        self
+    }
+
+    /// Whether the report of the shutdown is printed on standard error, in one line; default false.
+    pub fn print_report(mut self, print: bool) -> Self {
+        self.print_report = print;
+        self
+    }
+
     /// Adds a destination. Every record goes to every sink.
     pub fn sink(mut self, sink: impl Sink + 'static) -> Self {
         self.sinks.push(Box::new(sink));
@@ -211,17 +245,6 @@ impl Builder {
     /// A setting is out of its range, or the kernel refuses memory, the thread, or the core.
     pub fn build(self) -> Result<RingLogger, BuildError> {
         RingLogger::new(self, false)
-    }
-
-    /// Builds the logger, and makes it the one that `rlog!` uses when none is named.
-    ///
-    /// The logger that is returned is the only one that can shut it down by being dropped.
-    ///
-    /// # Errors
-    ///
-    /// As for [`build`](Self::build), or a logger has been installed before.
-    pub fn install(self) -> Result<RingLogger, BuildError> {
-        RingLogger::new(self, true)
     }
 
     /// Checks the ranges and rounds.

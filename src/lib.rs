@@ -20,7 +20,10 @@ pub use clock::{Clock, Timestamp};
 pub use config::{Builder, Idle, Overflow};
 pub use error::{BuildError, FlushError, PinError, RestartError};
 pub use level::{Level, LevelFilter, ParseLevelError};
-pub use logger::{ContextGuard, Outcome, ParseTraceIdError, Producer, RingLogger, TraceId};
+pub use logger::{
+    ContextGuard, Guard, Outcome, ParseTraceIdError, Producer, RingLogger, TraceId, configure,
+    logger,
+};
 pub use shutdown::{ShutdownOutcome, ShutdownReport};
 pub use stats::{PerLevel, Stats};
 

@@ -130,20 +130,91 @@ fn a_logger_that_could_not_be_built_is_not_installed() {
 }
 
 #[test]
-fn dropping_the_installed_logger_shuts_it_down() {
-    alone("dropping_the_installed_logger_shuts_it_down", || {
+fn dropping_the_guard_shuts_the_installed_logger_down() {
+    let output = alone("dropping_the_guard_shuts_the_installed_logger_down", || {
         let memory = Memory::new();
-        let logger = RingLogger::builder()
+        let guard = RingLogger::builder()
             .sink(memory.clone())
             .install()
             .unwrap();
         for number in 0..1000 {
             assert_eq!(info!("n {number}"), Outcome::Accepted);
         }
-        drop(logger);
+        drop(guard);
         assert!(Log::of(&memory).numbers()["n"].iter().copied().eq(0..1000));
         assert_eq!(info!("n {}", 1000), Outcome::Closed);
     });
+    // That it was dropped is no mistake.
+    let Some(output) = output else { return };
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn a_guard_that_is_dropped_at_once_is_told_in_the_log_and_on_standard_error() {
+    let test = "a_guard_that_is_dropped_at_once_is_told_in_the_log_and_on_standard_error";
+    let output = alone(test, || {
+        let memory = Memory::new();
+        let _ = RingLogger::builder()
+            .sink(memory.clone())
+            .install()
+            .unwrap();
+        let log = Log::of(&memory);
+        let line = log.lines.iter().find(|line| line.level == Level::Warn);
+        let text = &line.expect("a warning").text;
+        assert!(text.contains("the guard that `install` returned at tests/install.rs:"));
+        assert!(text.contains("was dropped before anything was logged"));
+        for _ in 0..3 {
+            assert_eq!(info!("nobody hears"), Outcome::Closed);
+        }
+    });
+    let Some(output) = output else { return };
+    let text = String::from_utf8_lossy(&output.stderr);
+    let expected = "ringlog: the guard that `install` returned at tests/install.rs:";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(text.contains("let _guard"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
+}
+
+#[test]
+fn a_guard_that_had_nothing_to_guard_is_no_mistake_until_a_record_is_lost() {
+    let test = "a_guard_that_had_nothing_to_guard_is_no_mistake_until_a_record_is_lost";
+    let output = alone(test, || {
+        let guard = RingLogger::builder().sink(Null).install().unwrap();
+        debug!("filtered");
+        drop(guard);
+    });
+    let Some(output) = output else { return };
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn a_guard_that_was_shut_down_has_nothing_to_say() {
+    let output = alone("a_guard_that_was_shut_down_has_nothing_to_say", || {
+        let guard = RingLogger::builder().sink(Null).install().unwrap();
+        let report = guard.shutdown(LONG);
+        drop(guard);
+        assert_eq!(ringlog::logger().unwrap().shutdown(LONG), report);
+        assert_eq!(info!("late"), Outcome::Closed);
+    });
+    let Some(output) = output else { return };
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn one_call_sets_up_a_logger_that_ends_with_the_process() {
+    let test = "one_call_sets_up_a_logger_that_ends_with_the_process";
+    let output = alone(test, || {
+        assert!(ringlog::logger().is_none());
+        let logger = ringlog::configure().unwrap();
+        assert!(std::ptr::eq(ringlog::logger().unwrap(), logger));
+        assert_eq!(info!("by itself"), Outcome::Accepted);
+        assert_eq!(info!(logger: logger, "by name"), Outcome::Accepted);
+        let error = ringlog::configure().unwrap_err();
+        assert!(matches!(error, BuildError::AlreadyInstalled), "{error}");
+    });
+    let Some(output) = output else { return };
+    let log = Log::parse(std::str::from_utf8(&output.stderr).unwrap());
+    assert_eq!(log.texts(), ["by itself", "by name"]);
 }
 
 /// Threads log all the while, before there is a logger, through its life, and after its end.

@@ -18,7 +18,7 @@ use crate::level::Level;
 use crate::record::payload_of;
 use crate::ring::Ring;
 use crate::ring::slab::Slab;
-use crate::shutdown::{Control, ShutdownOutcome, ShutdownReport};
+use crate::shutdown::{Control, Notes, ShutdownOutcome, ShutdownReport};
 use crate::stats::{PerLevel, Stats};
 use crate::sys;
 use crate::sys::exclusive::{Exclusive, Taken};
@@ -33,6 +33,8 @@ pub struct Core {
     pub(super) common: Arc<Common>,
     pub(super) overflow: Overflow,
     pub(super) place: Place,
+    /// How long a shutdown may take that nobody named a deadline for.
+    pub(super) deadline: Duration,
     /// The consumer thread, until somebody has waited for its end.
     consumer: Mutex<Option<JoinHandle<()>>>,
     /// Taken by whoever drains: the consumer thread for life, or the one that polls or shuts down.
@@ -92,6 +94,7 @@ impl Core {
             sink_names: sinks.iter().map(|s| s.name().to_owned()).collect(),
             forked: AtomicBool::new(false),
             rejected: Default::default(),
+            notes: Notes::new(builder.print_report),
         });
         let (mut worker, stamper, warning) =
             Worker::new(consumer, common.clone(), builder.clock, builder.idle, sinks);
@@ -111,6 +114,7 @@ impl Core {
             common,
             overflow: builder.overflow,
             place,
+            deadline: builder.shutdown_deadline,
             consumer: Mutex::new(None),
             worker: Exclusive::new(worker),
             settings: Mutex::new(builder),
@@ -276,6 +280,19 @@ impl Core {
             if let Some(report) = control.wait_for_report(pause) {
                 return report;
             }
+        }
+    }
+
+    /// The end that nobody gets a report of: what was lost is said on standard error.
+    ///
+    /// Uses no thread-local storage that could be gone, and starts no thread.
+    pub(super) fn end(&self) {
+        if self.is_forked() {
+            return;
+        }
+        let report = self.shutdown(self.deadline);
+        if !report.is_complete() {
+            self.common.notes.print(&report);
         }
     }
 

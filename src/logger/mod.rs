@@ -3,6 +3,7 @@
 mod context;
 mod core;
 mod fork;
+mod installed;
 mod lanes;
 mod live;
 mod producer;
@@ -10,7 +11,6 @@ mod submit;
 mod wait;
 
 use std::fmt;
-use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
@@ -25,19 +25,15 @@ use crate::stats::Stats;
 use self::core::Core;
 
 pub use context::{ContextGuard, ParseTraceIdError, TraceId, enter_context};
+pub use installed::{Guard, configure, logger};
 pub use producer::Producer;
 pub use submit::{Global, Log, Outcome, enabled, submit, submit_at};
 
-/// How long a shutdown that nobody asked for may take: the one of a logger that is dropped.
-const DEFAULT_DEADLINE: Duration = Duration::from_secs(5);
-
-/// The installed logger. Set once, and again when it is restarted; what it points to is never freed.
-static INSTALLED: AtomicPtr<Core> = AtomicPtr::new(ptr::null_mut());
-
 /// A logger: a ring, the consumer that empties it, and the sinks it writes to.
 ///
-/// Dropping it shuts it down with a deadline of five seconds. Until then, any thread may log to it,
-/// through a reference or, if it was [installed](Builder::install), through `rlog!` alone.
+/// Dropping it shuts it down with its [deadline](Builder::shutdown_deadline). Until then, any thread
+/// may log to it, through a reference or, if it was [installed](Builder::install), through `rlog!`
+/// alone.
 pub struct RingLogger {
     /// From `Arc::into_raw`, alive as long as this. Changes when the logger is restarted in a forked child, which leaks
     /// what was here before.
@@ -59,10 +55,6 @@ impl RingLogger {
             }
         })?;
         core.start()?;
-        if install {
-            // Release: pairs with the Acquire in `Global::route`.
-            INSTALLED.store(Arc::into_raw(core.clone()).cast_mut(), Ordering::Release);
-        }
         Ok(RingLogger {
             core: AtomicPtr::new(Arc::into_raw(core).cast_mut()),
         })
@@ -200,14 +192,10 @@ impl RingLogger {
     pub fn restart_in_child(&self) -> Result<(), RestartError> {
         let before = self.core.load(Ordering::Acquire);
         let core = Arc::into_raw(self.core().restart()?).cast_mut();
-        // Release, here and below: pairs with the Acquire in `core` and in `Global::path`.
+        // Release: pairs with the Acquire in `core`.
         self.core.store(core, Ordering::Release);
-        if INSTALLED.load(Ordering::Relaxed) == before {
-            // One count more, for the installed logger is never freed.
-            // SAFETY: `core` came from `Arc::into_raw`, and is alive.
-            unsafe { Arc::increment_strong_count(core) };
-            INSTALLED.store(core, Ordering::Release);
-        }
+        // SAFETY: `self` keeps the new core alive.
+        unsafe { installed::replace(before, core) };
         Ok(())
     }
 
@@ -220,7 +208,7 @@ impl RingLogger {
 
 impl Drop for RingLogger {
     fn drop(&mut self) {
-        self.shutdown(DEFAULT_DEADLINE);
+        self.shutdown(self.core().deadline);
         if !self.core().is_forked() {
             // SAFETY: it came from `Arc::into_raw`, and nobody has a reference from `core` any more.
             drop(unsafe { Arc::from_raw(*self.core.get_mut()) });

@@ -7,7 +7,7 @@ use super::context;
 use super::core::Core;
 use super::lanes::{Way, thread_number};
 use super::wait::Wait;
-use super::{INSTALLED, RingLogger};
+use super::{RingLogger, installed};
 use crate::callsite::{Callsite, GLOBAL_PLACE};
 use crate::clock::Timestamp;
 use crate::level::Level;
@@ -94,11 +94,20 @@ impl Log for Global {
 
     #[inline(always)]
     fn path(&self) -> Option<Path<'_>> {
-        // Acquire: pairs with the Release in `RingLogger::new`.
-        let core = INSTALLED.load(Ordering::Acquire);
-        // SAFETY: it points to a core that is never freed, or is null.
-        let core = unsafe { core.as_ref() }?;
+        let core = installed::core()?;
         Some(Path::new(core, core.current_lane()))
+    }
+}
+
+impl Log for super::Guard {
+    #[inline(always)]
+    fn mask(&self) -> u32 {
+        (**self).mask()
+    }
+
+    #[inline(always)]
+    fn path(&self) -> Option<Path<'_>> {
+        (**self).path()
     }
 }
 
@@ -289,6 +298,7 @@ impl Core {
 
     fn reject(&self, level: Level) -> Outcome {
         self.common.rejected[level.index()].fetch_add(1, Ordering::Relaxed);
+        self.common.notes.complain();
         Outcome::Closed
     }
 

@@ -1,7 +1,9 @@
 //! How a logger ends: closing, draining under a deadline, and the report.
 
 mod control;
+mod notes;
 mod report;
 
 pub(crate) use control::Control;
+pub(crate) use notes::Notes;
 pub use report::{ShutdownOutcome, ShutdownReport};

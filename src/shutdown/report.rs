@@ -48,6 +48,14 @@ pub struct ShutdownReport {
     pub elapsed: Duration,
 }
 
+impl ShutdownReport {
+    /// Whether every record that was accepted was handed to every sink, and taken by it.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.outcome == ShutdownOutcome::Drained && self.failed == 0
+    }
+}
+
 impl fmt::Display for ShutdownReport {
     /// One line: `log closed: 1204331 written, 0 dropped, 0 rejected in 1.2ms`; what went wrong
     /// follows, if anything did.

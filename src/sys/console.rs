@@ -22,15 +22,43 @@ pub(crate) fn write(stream: Stream, bytes: &[u8]) -> io::Result<usize> {
     platform::write(stream, bytes)
 }
 
+/// Whether a line can be written to the stream without waiting for whoever reads it. Where that
+/// cannot be known, it says yes.
+pub(crate) fn has_room(stream: Stream) -> bool {
+    platform::has_room(stream)
+}
+
 #[cfg(unix)]
 mod platform {
     use super::{Stream, io};
 
-    pub(super) fn write(stream: Stream, bytes: &[u8]) -> io::Result<usize> {
-        let descriptor = match stream {
+    fn descriptor(stream: Stream) -> libc::c_int {
+        match stream {
             Stream::Stdout => libc::STDOUT_FILENO,
             Stream::Stderr => libc::STDERR_FILENO,
+        }
+    }
+
+    #[cfg(not(miri))]
+    pub(super) fn has_room(stream: Stream) -> bool {
+        let mut ask = libc::pollfd {
+            fd: descriptor(stream),
+            events: libc::POLLOUT,
+            revents: 0,
         };
+        const ONE: libc::nfds_t = 1;
+        const AT_ONCE: libc::c_int = 0;
+        // SAFETY: `ask` is one entry, valid for reads and writes through the call.
+        unsafe { libc::poll(&mut ask, ONE, AT_ONCE) != 0 }
+    }
+
+    #[cfg(miri)] // which has no `poll`
+    pub(super) fn has_room(_: Stream) -> bool {
+        true
+    }
+
+    pub(super) fn write(stream: Stream, bytes: &[u8]) -> io::Result<usize> {
+        let descriptor = descriptor(stream);
         // SAFETY: the pointer and the length are those of a slice that lives through the call,
         // and the kernel only reads from it.
         let written = unsafe { libc::write(descriptor, bytes.as_ptr().cast(), bytes.len()) };
@@ -42,6 +70,10 @@ mod platform {
 mod platform {
     use super::{Stream, io};
     use std::io::Write as _;
+
+    pub(super) fn has_room(_: Stream) -> bool {
+        true
+    }
 
     pub(super) fn write(stream: Stream, bytes: &[u8]) -> io::Result<usize> {
         match stream {

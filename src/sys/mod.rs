@@ -7,6 +7,7 @@
 pub(crate) mod affinity;
 pub(crate) mod console;
 pub(crate) mod exclusive;
+pub(crate) mod exit;
 pub(crate) mod fork;
 pub(crate) mod mapping;
 pub(crate) mod membarrier;

@@ -33,6 +33,16 @@ impl Waiter {
 
     /// Nothing was found. A sleep ends when the thread is unparked.
     pub(crate) fn wait(&mut self) {
+        self.wait_by(thread::park_timeout);
+    }
+
+    /// As [`wait`](Self::wait), for a thread that may be at its end: parking takes thread-local
+    /// storage, which is then gone. Nothing ends a sleep early.
+    pub(crate) fn wait_at_the_end(&mut self) {
+        self.wait_by(thread::sleep);
+    }
+
+    fn wait_by(&mut self, sleep: impl FnOnce(Duration)) {
         if self.rounds < Self::SPINS || self.idle == Idle::Spin {
             for _ in 0..16 {
                 hint::spin_loop();
@@ -41,7 +51,7 @@ impl Waiter {
             thread::yield_now();
         } else {
             let doublings = (self.rounds - Self::SPINS - Self::YIELDS).min(8);
-            thread::park_timeout((Self::SHORTEST * (1 << doublings)).min(Self::LONGEST));
+            sleep((Self::SHORTEST * (1 << doublings)).min(Self::LONGEST));
         }
         self.rounds = self.rounds.saturating_add(1);
     }

@@ -23,7 +23,7 @@ use crate::level::Level;
 use crate::record::{Context, Decoder, Type, Value, flags};
 use crate::ring::consumer::Consumer;
 use crate::ring::{Drops, Ring};
-use crate::shutdown::{Control, ShutdownOutcome, ShutdownReport};
+use crate::shutdown::{Control, Notes, ShutdownOutcome, ShutdownReport};
 use crate::sink::{Batch, Mark, Sink};
 use crate::stats::PerLevel;
 use crate::sys;
@@ -85,6 +85,7 @@ pub(crate) struct Common {
     pub(crate) forked: AtomicBool,
     /// Records that came after the closing, by level.
     pub(crate) rejected: [AtomicU64; Level::COUNT],
+    pub(crate) notes: Notes,
 }
 
 impl Common {
@@ -415,8 +416,11 @@ impl Worker {
             }
             drained = self.is_drained();
             if records == 0 && !drained {
-                self.waiter.wait();
+                self.waiter.wait_at_the_end();
             }
+        }
+        if let Some(text) = common.notes.to_log() {
+            self.notice(Level::Warn, text);
         }
         if drained {
             self.tell_last_gaps();
@@ -485,6 +489,7 @@ impl Common {
             ring.settle_drops();
         }
         let report = self.report_of(ring, outcome);
+        self.notes.print_on_request(&report);
         self.control.publish(report);
     }
 
