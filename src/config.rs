@@ -8,7 +8,7 @@ use crate::level::LevelFilter;
 use crate::logger::RingLogger;
 use crate::record::MAX_SLOTS;
 use crate::ring::Layout;
-use crate::sink::Sink;
+use crate::sink::Destination;
 
 /// What happens to a record that finds the ring full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,12 +59,12 @@ pub struct Builder {
     pub(crate) shutdown_deadline: Duration,
     pub(crate) exit_hook: bool,
     pub(crate) print_report: bool,
-    pub(crate) sinks: Vec<Box<dyn Sink>>,
+    pub(crate) sinks: Vec<Destination>,
 }
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let sinks: Vec<&str> = self.sinks.iter().map(|sink| sink.name()).collect();
+        let sinks: Vec<&str> = self.sinks.iter().map(Destination::name).collect();
         f.debug_struct("Builder")
             .field("lanes", &self.lanes)
             .field("lane_capacity", &self.lane_capacity)
@@ -232,9 +232,10 @@ impl Builder {
         self
     }
 
-    /// Adds a destination. Every record goes to every sink.
-    pub fn sink(mut self, sink: impl Sink + 'static) -> Self {
-        self.sinks.push(Box::new(sink));
+    /// Adds a destination: a [`Sink`](crate::sink::Sink), or one behind an
+    /// [`Offload`](crate::sink::Offload). Every record goes to every sink.
+    pub fn sink(mut self, sink: impl Into<Destination>) -> Self {
+        self.sinks.push(sink.into());
         self
     }
 
@@ -266,6 +267,9 @@ impl Builder {
                 .map(usize::next_power_of_two)
         };
         within("max_record_slots", self.max_record_slots, 1, MAX_SLOTS)?;
+        for bytes in self.sinks.iter().filter_map(Destination::queue_bytes) {
+            within("queue_bytes", bytes, 1 << 10, 1 << 32)?;
+        }
         Ok(Layout {
             lanes: within("lanes", self.lanes, 0, Self::MOST_LANES)?,
             lane_capacity: capacity("lane_capacity", self.lane_capacity)?,

@@ -31,6 +31,13 @@ pub enum BuildError {
     Pin(PinError),
     /// The consumer thread could not be started.
     Thread(io::Error),
+    /// The thread of a sink behind an [`Offload`](crate::sink::Offload) could not be started.
+    SinkThread {
+        /// The sink's name.
+        name: String,
+        /// The kernel's answer.
+        source: io::Error,
+    },
     /// The program has as many loggers alive as there can be at once.
     TooManyLoggers {
         /// How many there can be.
@@ -57,6 +64,9 @@ impl fmt::Display for BuildError {
             }
             BuildError::Pin(error) => write!(f, "cannot pin the consumer thread: {error}"),
             BuildError::Thread(error) => write!(f, "cannot start the consumer thread: {error}"),
+            BuildError::SinkThread { name, source } => {
+                write!(f, "cannot start the thread of sink `{name}`: {source}")
+            }
             BuildError::TooManyLoggers { most } => write!(
                 f,
                 "{most} loggers are alive, and there cannot be more at once"
@@ -71,7 +81,9 @@ impl fmt::Display for BuildError {
 impl std::error::Error for BuildError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            BuildError::Memory { source, .. } => Some(source),
+            BuildError::Memory { source, .. } | BuildError::SinkThread { source, .. } => {
+                Some(source)
+            }
             BuildError::Thread(error) => Some(error),
             BuildError::Pin(error) => Some(error),
             _ => None,

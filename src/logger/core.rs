@@ -97,7 +97,7 @@ impl Core {
             notes: Notes::new(builder.print_report),
         });
         let (mut worker, stamper, warning) =
-            Worker::new(consumer, common.clone(), builder.clock, builder.idle, sinks);
+            Worker::new(consumer, common.clone(), builder.clock, builder.idle, sinks)?;
         warnings.extend(warning);
         for warning in &warnings {
             worker.notice(Level::Warn, warning);

@@ -11,7 +11,6 @@
 //! sinks to go on with; and the lock of the call sites is taken, so that the child finds it free.
 
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Once};
 use std::thread;
@@ -22,7 +21,7 @@ use super::{lanes, live};
 use crate::callsite;
 use crate::error::RestartError;
 use crate::shutdown::{ShutdownOutcome, ShutdownReport};
-use crate::sink::Sink;
+use crate::sink::Destination;
 use crate::stats::{PerLevel, Stats};
 use crate::sys;
 use crate::worker::Worker;
@@ -80,16 +79,12 @@ extern "C" fn in_child() {
 }
 
 /// Makes the sinks fit for use in the child, all or none.
-fn restart_sinks(worker: &mut Worker) -> Result<Vec<Box<dyn Sink>>, RestartError> {
-    for sink in worker.sinks() {
-        let answer = catch_unwind(AssertUnwindSafe(|| sink.restart_in_child()));
-        let error = match answer {
-            Ok(Ok(())) => continue,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "it panicked".into(),
-        };
-        let name = sink.name().to_owned();
-        return Err(RestartError::Sink { name, error });
+fn restart_sinks(worker: &mut Worker) -> Result<Vec<Destination>, RestartError> {
+    for branch in worker.branches() {
+        if let Err(error) = branch.restart_in_child() {
+            let name = branch.name();
+            return Err(RestartError::Sink { name, error });
+        }
     }
     Ok(worker.take_sinks())
 }

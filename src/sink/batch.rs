@@ -153,7 +153,6 @@ impl<'a> Batch<'a> {
     }
 
     /// As many of the first entries as have at most so many bytes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for files of bounded size"))]
     pub(crate) fn fitting(&self, most: usize) -> Batch<'a> {
         let fits = |mark: &Mark| mark.end() - self.start <= most;
         self.first(self.marks.partition_point(fits))
@@ -163,10 +162,12 @@ impl<'a> Batch<'a> {
     pub(crate) fn at_least(&self, least: usize) -> Batch<'a> {
         let lacks = |mark: &Mark| mark.end() - self.start < least;
         let count = self.marks.partition_point(lacks) + 1;
-        self.first(count.min(self.marks.len()))
+        self.first(count)
     }
 
-    fn first(&self, count: usize) -> Batch<'a> {
+    /// So many of the first entries; all, if they are fewer.
+    pub(crate) fn first(&self, count: usize) -> Batch<'a> {
+        let count = count.min(self.marks.len());
         let bytes = match count.checked_sub(1) {
             Some(last) => self.marks[last].end() - self.start,
             None => 0,
@@ -176,6 +177,11 @@ impl<'a> Batch<'a> {
             marks: &self.marks[..count],
             ..*self
         }
+    }
+
+    /// How many entries end in it.
+    pub(crate) fn len(&self) -> usize {
+        self.marks.len()
     }
 
     /// A copy that can wait.
@@ -213,9 +219,50 @@ impl Kept {
     }
 }
 
+/// Entries that are collected, to become a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
+    bytes: Vec<u8>,
+    marks: Vec<Mark>,
+    base: u64,
+}
+
+impl Collected {
+    /// Whether the numbers of these entries can be counted from where those before them are.
+    pub(crate) fn can_take(&self, batch: &Batch<'_>) -> bool {
+        // Half of what a mark can count; the other half is the batch's own.
+        self.marks.is_empty() || batch.base.wrapping_sub(self.base) < 1 << 27
+    }
+
+    /// Takes whole entries.
+    pub(crate) fn append(&mut self, batch: &Batch<'_>) {
+        if self.marks.is_empty() {
+            self.base = batch.base;
+        }
+        let (bytes, number) = (self.bytes.len(), batch.base - self.base);
+        self.bytes.extend_from_slice(batch.bytes);
+        self.marks.extend(batch.marks.iter().map(|mark| Mark {
+            time: mark.time,
+            end: (mark.end() - batch.start + bytes) as u32,
+            tag: mark.tag + ((number as u32) << Mark::NUMBER_SHIFT) * u32::from(mark.is_record()),
+        }));
+    }
+
+    /// All of it.
+    pub(crate) fn batch(&self) -> Batch<'_> {
+        Batch::marked(&self.bytes, &self.marks, self.base)
+    }
+
+    /// Forgets all, and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.marks.clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Batch, Entry, Mark};
+    use super::{Batch, Collected, Entry, Mark};
     use crate::level::Level;
 
     const BYTES: &[u8] = b"one\ntwo\nnote\nthree\n";
@@ -307,5 +354,34 @@ mod tests {
         ] {
             assert_eq!(texts(&rest.at_least(least)), expected, "{least}");
         }
+    }
+
+    #[test]
+    fn so_many_of_the_first_entries_are_taken() {
+        let marks = marks();
+        let rest = Batch::marked(BYTES, &marks, 0).after(4);
+        let all = ["two\n", "note\n", "three\n"];
+        for (count, expected) in [(0, 0), (1, 1), (2, 2), (3, 3), (9, 3)] {
+            assert_eq!(texts(&rest.first(count)), all[..expected]);
+        }
+    }
+
+    #[test]
+    fn collected_entries_are_what_they_were() {
+        let marks = marks();
+        let mut collected = Collected::default();
+        for round in 0..3 {
+            let batch = Batch::marked(BYTES, &marks, 100 + 10 * round).after(4);
+            assert!(collected.can_take(&batch));
+            collected.append(&batch);
+        }
+        let batch = collected.batch();
+        assert_eq!(batch.bytes(), BYTES[4..].repeat(3));
+        assert!(batch.records().eq([103, 104, 113, 114, 123, 124]));
+        let levels: Vec<Level> = batch.entries().map(|entry| entry.level).collect();
+        assert_eq!(levels[3..6], [Level::Error, Level::Warn, Level::Trace]);
+        assert!(!collected.can_take(&Batch::marked(BYTES, &marks, 100 + (1 << 28))));
+        collected.clear();
+        assert!(collected.can_take(&Batch::marked(BYTES, &marks, u64::MAX / 2)));
     }
 }

@@ -8,16 +8,19 @@ mod console;
 mod file;
 mod memory;
 mod null;
+mod offload;
 
 use std::io;
 use std::time::Duration;
 
 pub use batch::{Batch, Entry};
-pub(crate) use batch::{Kept, Mark};
+pub(crate) use batch::{Collected, Kept, Mark};
 pub use console::Console;
 pub use file::{File, OpenError};
 pub use memory::Memory;
 pub use null::Null;
+pub use offload::{Destination, Offload, QueueFull};
+pub(crate) use offload::{Place, Settings as OffloadSettings};
 
 /// A destination of log text.
 ///
@@ -55,8 +58,8 @@ pub trait Sink: Send {
         Ok(())
     }
 
-    /// Does what is to be done by the clock: called about once a millisecond, between batches and
-    /// when there are none. Does nothing unless a sink says otherwise.
+    /// Does what is to be done by the clock: called about once a millisecond, or every five behind an
+    /// [`Offload`], between batches and when there are none. Does nothing unless a sink says otherwise.
     ///
     /// # Errors
     ///

@@ -29,6 +29,17 @@ impl Ledger {
         self.lost.splice(first..last, [merged]);
     }
 
+    /// How many records were lost by at least one sink.
+    pub(crate) fn lost(&self) -> u64 {
+        let open = self.lost.iter().map(|range| range.end - range.start);
+        self.lost_before + open.sum::<u64>()
+    }
+
+    /// Moves the lost ranges into another account.
+    pub(crate) fn hand_over(&mut self, to: &mut Vec<Range<u64>>) {
+        to.append(&mut self.lost);
+    }
+
     /// Of the records below `settled`, how many were lost. `settled` never goes back, and nothing
     /// below it is lost later.
     pub(crate) fn lost_below(&mut self, settled: u64) -> u64 {
@@ -59,9 +70,11 @@ mod tests {
         ledger.lose(15..25);
         ledger.lose(30..40);
         ledger.lose(24..31);
+        assert_eq!(ledger.lost(), 30);
         assert_eq!(ledger.lost_below(100), 30);
         ledger.lose(100..101);
         assert_eq!(ledger.lost_below(200), 31);
+        assert_eq!(ledger.lost(), 31);
     }
 
     #[test]

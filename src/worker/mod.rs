@@ -4,8 +4,10 @@
 //! and only then returns its space to the producers. Whoever holds the worker may run rounds: the
 //! consumer thread, which holds it for life; `poll`; or a shutdown whose consumer thread is gone.
 
+mod branch;
 mod idle;
 mod ledger;
+mod offload;
 mod outlet;
 mod staging;
 mod threads;
@@ -17,20 +19,21 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Stamper, Timeline};
 use crate::config::Idle;
-use crate::error::FlushError;
+use crate::error::{BuildError, FlushError};
 use crate::format::{self, Format as _, TextFormat};
 use crate::level::Level;
 use crate::record::{Context, Decoder, Type, Value, flags};
 use crate::ring::consumer::Consumer;
 use crate::ring::{Drops, Ring};
 use crate::shutdown::{Control, Notes, ShutdownOutcome, ShutdownReport};
-use crate::sink::{Batch, Mark, Sink};
+use crate::sink::{Batch, Destination, Mark};
 use crate::stats::PerLevel;
 use crate::sys;
 
+pub(crate) use branch::Branch;
 use idle::Waiter;
 use ledger::Ledger;
-use outlet::Outlet;
+use offload::Offloaded;
 use staging::{Staged, Staging, Times};
 pub(crate) use threads::{ThreadName, Threads};
 
@@ -108,6 +111,9 @@ pub(crate) struct Worker {
     waiter: Waiter,
     /// The flush that is being served, and where each source ended when it was asked for.
     flushing: Option<(u64, Vec<u64>)>,
+    /// The latest flush for which the sinks were flushed, or their threads asked to; and what went
+    /// wrong.
+    flush_begun: (u64, Option<FlushError>),
     /// The latest flush that was served.
     flushed: u64,
     /// The latest wish to open the sinks' destinations again that was served.
@@ -134,7 +140,7 @@ struct Delivery {
     out: Vec<u8>,
     /// One for each entry in `out`.
     marks: Vec<Mark>,
-    outlets: Vec<Outlet>,
+    branches: Vec<Branch>,
     ledger: Ledger,
     /// The records rendered so far.
     rendered: u64,
@@ -151,13 +157,15 @@ impl Worker {
         common: Arc<Common>,
         clock: Clock,
         idle: Idle,
-        sinks: Vec<Box<dyn Sink>>,
-    ) -> (Self, Stamper, Option<String>) {
+        sinks: Vec<Destination>,
+    ) -> Result<(Self, Stamper, Option<String>), BuildError> {
         let (timeline, stamper, warning) = Timeline::new(clock);
         let lanes = consumer.ring().sources() - 1;
         // Written once, so that its pages are there.
         let mut out = vec![1; BATCH + BATCH / 4];
         out.clear();
+        let branches = sinks.into_iter().map(|to| Branch::new(to, &common));
+        let branches = branches.collect::<Result<_, _>>()?;
         let worker = Worker {
             stamper,
             timeline,
@@ -173,7 +181,7 @@ impl Worker {
             delivery: Delivery {
                 out,
                 marks: Vec::with_capacity(BATCH / 32),
-                outlets: sinks.into_iter().map(Outlet::new).collect(),
+                branches,
                 ledger: Ledger::default(),
                 rendered: 0,
                 offered: 0,
@@ -182,13 +190,14 @@ impl Worker {
             },
             waiter: Waiter::new(idle),
             flushing: None,
+            flush_begun: (0, None),
             flushed: 0,
             reopened: 0,
             ticked: 0,
             consumer,
             common,
         };
-        (worker, stamper, warning)
+        Ok((worker, stamper, warning))
     }
 
     /// Writes a line of the logger's own.
@@ -221,15 +230,15 @@ impl Worker {
         true
     }
 
-    /// The sinks, to be restarted in a forked child.
-    pub(crate) fn sinks(&mut self) -> impl Iterator<Item = &mut dyn Sink> {
-        self.delivery.outlets.iter_mut().map(Outlet::sink)
+    /// The sinks' branches, to be restarted in a forked child.
+    pub(crate) fn branches(&mut self) -> impl Iterator<Item = &mut Branch> {
+        self.delivery.branches.iter_mut()
     }
 
     /// The sinks, without what they have not taken.
-    pub(crate) fn take_sinks(&mut self) -> Vec<Box<dyn Sink>> {
-        let outlets = self.delivery.outlets.drain(..);
-        outlets.map(Outlet::into_sink).collect()
+    pub(crate) fn take_sinks(&mut self) -> Vec<Destination> {
+        let branches = self.delivery.branches.drain(..);
+        branches.filter_map(Branch::into_destination).collect()
     }
 
     /// Drains at most so many records. Answers how many it was.
@@ -322,7 +331,7 @@ impl Worker {
     fn account(&mut self) {
         let (written, failed) = self.delivery.account();
         let counters = &self.common.counters;
-        let errors = self.delivery.outlets.iter().map(Outlet::errors).sum();
+        let errors = self.delivery.branches.iter().map(Branch::errors).sum();
         for (counter, value) in [
             (&counters.written, written),
             (&counters.failed, failed),
@@ -335,14 +344,34 @@ impl Worker {
         }
     }
 
-    /// Goes on with a flush, if one was asked for. Answers whether there is one to be served.
+    /// Goes on with a flush, if one was asked for. Answers whether it served one.
     pub(crate) fn serve_flush(&mut self) -> bool {
+        self.begin_flush();
+        let (begun, error) = &self.flush_begun;
+        if *begun == self.flushed {
+            return false;
+        }
+        let (served, failure) = self.delivery.flushed(*begun);
+        if served <= self.flushed {
+            return false;
+        }
+        let error = error.clone().or(failure);
+        self.account();
+        self.flushed = served;
+        self.common.control.serve_flush(served, error);
+        true
+    }
+
+    /// Flushes the sinks, or asks their threads to, if that was asked for and everything that was
+    /// there has been handed to them. A thread that takes its time holds up no later flush of the
+    /// other sinks.
+    fn begin_flush(&mut self) {
         let (wanted, targets) = match self.flushing.take() {
             Some(flushing) => flushing,
             None => {
                 let wanted = self.common.control.flush_wanted();
-                if wanted == self.flushed {
-                    return false;
+                if wanted == self.flush_begun.0 {
+                    return;
                 }
                 (wanted, self.consumer.ends())
             }
@@ -350,13 +379,10 @@ impl Worker {
         let reached = |(source, end): (usize, &u64)| self.consumer.position(source) >= *end;
         if !targets.iter().enumerate().all(reached) || self.delivery.is_busy() {
             self.flushing = Some((wanted, targets));
-            return false;
+            return;
         }
-        let error = self.flush_sinks();
+        self.flush_begun = (wanted, self.flush_sinks(wanted));
         self.account();
-        self.flushed = wanted;
-        self.common.control.serve_flush(wanted, error);
-        true
     }
 
     /// Has the sinks open their destinations again, if that was asked for.
@@ -369,7 +395,7 @@ impl Worker {
         let _inside = Inside::enter(self.common.id);
         let now = self.timeline.now();
         self.delivery.deliver(&mut self.renderer.text, now);
-        for failure in self.delivery.call(Outlet::reopen) {
+        for failure in self.delivery.call(Branch::reopen) {
             self.notice(Level::Warn, &failure);
         }
         self.delivery.deliver(&mut self.renderer.text, now);
@@ -382,18 +408,18 @@ impl Worker {
             return;
         }
         self.ticked = now;
-        for failure in self.delivery.call(Outlet::tick) {
+        for failure in self.delivery.call(Branch::tick) {
             self.notice(Level::Warn, &failure);
         }
     }
 
-    fn flush_sinks(&mut self) -> Option<FlushError> {
+    fn flush_sinks(&mut self, wanted: u64) -> Option<FlushError> {
         // After the flush was seen, so that what its caller asked for before is done before.
         self.serve_reopen();
         let _inside = Inside::enter(self.common.id);
         let now = self.timeline.now();
         self.delivery.deliver(&mut self.renderer.text, now);
-        self.delivery.flush(&mut self.renderer.text, now)
+        self.delivery.flush(wanted, &mut self.renderer.text, now)
     }
 
     /// Drains everything up to the frontiers, or as much as the deadline allows, and reports. Only
@@ -408,6 +434,7 @@ impl Worker {
             Times::Arrival => Times::Arrival,
         };
         self.waiter.reset();
+        self.delivery.be_patient(common.control.time_left());
         let mut drained = self.is_drained();
         while !drained && !common.control.time_left().is_zero() {
             let records = self.round(usize::MAX, everything);
@@ -425,6 +452,8 @@ impl Worker {
         if drained {
             self.tell_last_gaps();
             self.flush_at_the_end();
+            self.account();
+            drained = self.close_apart();
         }
         self.account();
         let ring = self.consumer.ring();
@@ -458,6 +487,42 @@ impl Worker {
         }
     }
 
+    /// Waits until the sinks on threads of their own have written what they were given, and are
+    /// closed. Answers whether they are: not if the deadline came first.
+    fn close_apart(&mut self) -> bool {
+        self.wait_for_apart(|offloaded| offloaded.has_ended()) && {
+            self.delivery
+                .apart()
+                .for_each(|(_, offloaded)| offloaded.begin_close());
+            self.wait_for_apart(Offloaded::is_closed)
+        }
+    }
+
+    /// Waits until all sinks on threads of their own are so far; not longer than to the deadline.
+    fn wait_for_apart(&mut self, is_so_far: impl Fn(&mut Offloaded) -> bool) -> bool {
+        const PAUSE: Duration = Duration::from_millis(1);
+        let common = self.common.clone();
+        let in_sink = |place| common.counters.in_sink.store(place, Ordering::Relaxed);
+        loop {
+            let late = self.delivery.apart().find_map(|(place, offloaded)| {
+                let late = !is_so_far(offloaded);
+                late.then_some(place as u64 + 1)
+            });
+            let Some(late) = late else {
+                in_sink(0);
+                return true;
+            };
+            self.account();
+            // So that the report can name it.
+            in_sink(late);
+            let left = common.control.time_left();
+            if left.is_zero() {
+                return false;
+            }
+            std::thread::park_timeout(left.min(PAUSE));
+        }
+    }
+
     /// Flushes the sinks; those that fail are tried again for a while, then what they did not take
     /// is lost.
     fn flush_at_the_end(&mut self) {
@@ -465,7 +530,12 @@ impl Worker {
         let patience = common.control.time_left().min(LAST_TRIES);
         let mut pause = Duration::from_millis(1);
         let mut waited = Duration::ZERO;
-        while self.flush_sinks().is_some() {
+        self.delivery
+            .deliver(&mut self.renderer.text, self.timeline.now());
+        self.delivery
+            .apart()
+            .for_each(|(_, offloaded)| offloaded.begin_end());
+        while self.flush_sinks(self.flush_begun.0).is_some() {
             let left = common.control.time_left();
             let waits_for_reader = self.delivery.is_busy();
             if left.is_zero() || (waited >= patience && !waits_for_reader) {
@@ -478,7 +548,7 @@ impl Worker {
         self.delivery.give_up();
         // Too late to be told in the log; the report counts what fails.
         self.delivery
-            .call(|outlet| outlet.close(common.control.time_left()));
+            .call(|branch| branch.close(common.control.time_left()));
     }
 }
 
@@ -644,7 +714,7 @@ impl Delivery {
     fn deliver(&mut self, format: &mut TextFormat, now: u64) {
         let records = self.offered..self.rendered;
         let batch = Batch::marked(&self.out, &self.marks, self.offered);
-        for (place, outlet) in self.outlets.iter_mut().enumerate() {
+        for (place, branch) in self.branches.iter_mut().enumerate() {
             if self.common.forked.load(Ordering::Relaxed) {
                 // A sink forked, and this is the child: the rest is for the parent to do.
                 break;
@@ -655,9 +725,9 @@ impl Delivery {
                 .store(place as u64 + 1, Ordering::Relaxed);
             let voice = &mut voice(format, now);
             if self.out.is_empty() {
-                outlet.retry(voice, &mut self.ledger);
+                branch.retry(voice, &mut self.ledger);
             } else {
-                outlet.offer(batch, records.clone(), voice, &mut self.ledger);
+                branch.offer(batch, records.clone(), voice, &mut self.ledger);
             }
         }
         self.common.counters.in_sink.store(0, Ordering::Relaxed);
@@ -668,9 +738,9 @@ impl Delivery {
     }
 
     /// Makes a call that costs no records of every sink, and answers what went wrong.
-    fn call(&mut self, call: impl Fn(&mut Outlet) -> Result<(), String>) -> Vec<String> {
+    fn call(&mut self, call: impl Fn(&mut Branch) -> Result<(), String>) -> Vec<String> {
         let mut failures = Vec::new();
-        for (place, outlet) in self.outlets.iter_mut().enumerate() {
+        for (place, branch) in self.branches.iter_mut().enumerate() {
             if self.common.forked.load(Ordering::Relaxed) {
                 // As in `deliver`.
                 break;
@@ -679,8 +749,8 @@ impl Delivery {
                 .counters
                 .in_sink
                 .store(place as u64 + 1, Ordering::Relaxed);
-            if let Err(error) = call(outlet) {
-                failures.push(format!("sink `{}`: {error}", outlet.name()));
+            if let Err(error) = call(branch) {
+                failures.push(format!("sink `{}`: {error}", branch.name()));
             }
         }
         self.common.counters.in_sink.store(0, Ordering::Relaxed);
@@ -689,13 +759,13 @@ impl Delivery {
 
     /// Whether a sink that has not failed cannot take more at the moment.
     fn is_busy(&self) -> bool {
-        self.outlets.iter().any(Outlet::is_busy)
+        self.branches.iter().any(Branch::is_busy)
     }
 
     /// Flushes every sink, and answers what went wrong first.
-    fn flush(&mut self, format: &mut TextFormat, now: u64) -> Option<FlushError> {
+    fn flush(&mut self, wanted: u64, format: &mut TextFormat, now: u64) -> Option<FlushError> {
         let mut first = None;
-        for (place, outlet) in self.outlets.iter_mut().enumerate() {
+        for (place, branch) in self.branches.iter_mut().enumerate() {
             if self.common.forked.load(Ordering::Relaxed) {
                 // As in `deliver`.
                 break;
@@ -705,9 +775,9 @@ impl Delivery {
                 .in_sink
                 .store(place as u64 + 1, Ordering::Relaxed);
             let voice = &mut voice(format, now);
-            if let Err(error) = outlet.flush(voice, &mut self.ledger) {
+            if let Err(error) = branch.flush(wanted, voice, &mut self.ledger) {
                 first.get_or_insert(FlushError::Sink {
-                    name: outlet.name(),
+                    name: branch.name(),
                     error,
                 });
             }
@@ -717,24 +787,56 @@ impl Delivery {
     }
 
     fn give_up(&mut self) {
-        for outlet in &mut self.outlets {
-            outlet.give_up(&mut self.ledger);
+        for branch in &mut self.branches {
+            branch.give_up(&mut self.ledger);
         }
     }
 
-    fn settled(&self) -> u64 {
+    fn settled(&mut self) -> u64 {
+        let (offered, ledger) = (self.offered, &mut self.ledger);
         let settled = self
-            .outlets
-            .iter()
-            .map(|outlet| outlet.settled(self.offered));
-        settled.min().unwrap_or(self.offered)
+            .branches
+            .iter_mut()
+            .map(|branch| branch.settle(offered, ledger));
+        settled.min().unwrap_or(offered)
     }
 
     /// How many records every sink took, and how many at least one lost.
     fn account(&mut self) -> (u64, u64) {
         let settled = self.settled();
-        let failed = self.ledger.lost_below(settled);
-        (settled - failed, failed)
+        let written = settled - self.ledger.lost_below(settled);
+        (written, self.ledger.lost())
+    }
+
+    /// The sinks on threads of their own, and their places.
+    fn apart(&mut self) -> impl Iterator<Item = (usize, &mut Offloaded)> {
+        let branches = self.branches.iter_mut().enumerate();
+        branches.filter_map(|(place, branch)| Some((place, branch.apart()?)))
+    }
+
+    /// The latest flush that all threads have done, of those up to `begun`, and what went wrong.
+    fn flushed(&self, begun: u64) -> (u64, Option<FlushError>) {
+        let mut all = (begun, None);
+        for branch in &self.branches {
+            let Some((flushed, error)) = branch.flushed() else {
+                continue;
+            };
+            all.0 = all.0.min(flushed);
+            let failure = error.map(|error| FlushError::Sink {
+                name: branch.name(),
+                error,
+            });
+            all.1 = all.1.or(failure);
+        }
+        all
+    }
+
+    /// From now on full queues are waited for: each for an equal share of the time, so that one
+    /// that never has room leaves the others theirs.
+    fn be_patient(&mut self, time: Duration) {
+        let shares = u32::try_from(self.branches.len()).unwrap_or(u32::MAX);
+        self.apart()
+            .for_each(|(_, offloaded)| offloaded.set_patience(time / (shares + 1)));
     }
 }
 

@@ -43,6 +43,9 @@ pub(crate) struct Outlet {
     /// The records that are missing before what is pending, or behind the first chunk if that is
     /// the rest of an entry; until a line has told of them.
     untold_losses: u64,
+    /// Whether some of them were lost because the sink was slow, or because it failed.
+    too_slow: bool,
+    had_failed: bool,
     /// Whether the sink took part of an entry of which the rest is lost.
     torn: bool,
     /// What the sink said when it lost records, until a flush has reported it.
@@ -108,14 +111,17 @@ impl Outlet {
             next: 0,
             trouble: None,
             untold_losses: 0,
+            too_slow: false,
+            had_failed: false,
             torn: false,
             unreported: None,
             errors: 0,
         }
     }
 
-    pub(crate) fn sink(&mut self) -> &mut dyn Sink {
-        &mut *self.sink
+    /// Makes the sink fit for use in a forked child.
+    pub(crate) fn restart_in_child(&mut self) -> Result<(), String> {
+        self.call(|sink| sink.restart_in_child())
     }
 
     pub(crate) fn into_sink(self) -> Box<dyn Sink> {
@@ -179,6 +185,29 @@ impl Outlet {
         let due = |trouble: &Trouble| Instant::now() >= trouble.next_try;
         if self.trouble.as_ref().is_some_and(due) {
             self.drain(voice, ledger);
+        }
+    }
+
+    /// Offers again what waits, without regard to the pause.
+    pub(crate) fn retry_now(&mut self, voice: &mut Voice<'_>, ledger: &mut Ledger) {
+        if self.trouble.is_some() {
+            self.drain(voice, ledger);
+        }
+    }
+
+    /// When a failing sink is tried again; `None` while it does not fail, and nothing waits.
+    pub(crate) fn next_try(&self) -> Option<Instant> {
+        self.trouble.as_ref().map(|trouble| trouble.next_try)
+    }
+
+    /// So many records never reached this sink. That is told before the next one. Only while the
+    /// sink does not fail.
+    pub(crate) fn missed(&mut self, records: u64) {
+        if records > 0 {
+            self.untold_losses += records;
+            self.too_slow = true;
+            self.unreported
+                .get_or_insert_with(|| format!("{records} records found its queue full"));
         }
     }
 
@@ -329,6 +358,7 @@ impl Outlet {
             return;
         }
         self.untold_losses += records;
+        self.had_failed = true;
         let error = self.trouble.as_ref().map(|trouble| trouble.error.clone());
         self.unreported = error.or(self.unreported.take());
     }
@@ -377,8 +407,13 @@ impl Outlet {
         if self.torn {
             bytes.push(b'\n');
         }
+        let cause = match (self.had_failed, self.too_slow) {
+            (false, true) => "was too slow",
+            (true, true) => "was too slow and had failed",
+            _ => "had failed",
+        };
         let text = format!(
-            "{} records are missing here: this sink had failed",
+            "{} records are missing here: this sink {cause}",
             self.untold_losses
         );
         let mark = voice(&text, &mut bytes);
@@ -389,6 +424,7 @@ impl Outlet {
             Offered::Taken(0) | Offered::Panicked => {}
             Offered::Taken(taken) => {
                 self.untold_losses = 0;
+                (self.had_failed, self.too_slow) = (false, false);
                 let rest = entry.after(taken);
                 if !rest.bytes().is_empty() {
                     self.pending_bytes += rest.bytes().len();
@@ -400,7 +436,7 @@ impl Outlet {
 }
 
 /// The ledger loses all records of a batch. Answers how many it was.
-fn lose_all(batch: Batch<'_>, ledger: &mut Ledger) -> u64 {
+pub(super) fn lose_all(batch: Batch<'_>, ledger: &mut Ledger) -> u64 {
     let mut count = 0;
     let mut numbers = batch.records().peekable();
     while let Some(first) = numbers.next() {
