@@ -14,6 +14,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::filter::Filter;
 use crate::level::{Level, LevelFilter};
 use crate::record::{Field, Piece, Type, TypeList};
 
@@ -182,13 +183,13 @@ pub(crate) struct Statement {
 struct Registry {
     sites: Vec<&'static Callsite>,
     statements: Vec<&'static Statement>,
-    filters: [Option<LevelFilter>; PLACES],
+    filters: [Option<Filter>; PLACES],
 }
 
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     sites: Vec::new(),
     statements: Vec::new(),
-    filters: [None; PLACES],
+    filters: [const { None }; PLACES],
 });
 
 thread_local! {
@@ -217,7 +218,8 @@ impl Registry {
     fn word_for(&self, metadata: &Metadata) -> u32 {
         let mut word = 0;
         for (place, filter) in self.filters.iter().enumerate() {
-            if filter.is_some_and(|filter| filter.allows(metadata.level)) {
+            let filter = filter.as_ref();
+            if filter.is_some_and(|filter| filter.allows(metadata.target, metadata.level)) {
                 word |= 1 << place;
             }
         }
@@ -257,7 +259,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// Takes a free place; `None` if as many loggers are alive as a word has bits for.
-    pub(crate) fn claim(filter: LevelFilter) -> Option<Place> {
+    pub(crate) fn claim(filter: Filter) -> Option<Place> {
         let mut registry = registry();
         let index = (GLOBAL_PLACE + 1..PLACES).find(|&index| registry.filters[index].is_none())?;
         registry.filters[index] = Some(filter);
@@ -266,7 +268,7 @@ impl Place {
     }
 
     /// Takes the place of the installed logger; `None` if it is taken.
-    pub(crate) fn claim_global(filter: LevelFilter) -> Option<Place> {
+    pub(crate) fn claim_global(filter: Filter) -> Option<Place> {
         let mut registry = registry();
         if registry.filters[GLOBAL_PLACE].is_some() {
             return None;
@@ -294,15 +296,16 @@ impl Place {
     }
 
     /// Makes every call site ask again.
-    pub(crate) fn set_filter(&self, filter: LevelFilter) {
+    pub(crate) fn set_filter(&self, filter: Filter) {
         let mut registry = registry();
         registry.filters[self.index] = Some(filter);
         registry.ask_all_sites();
     }
 
     /// The filter as it was last set.
-    pub(crate) fn filter(&self) -> LevelFilter {
-        registry().filters[self.index].unwrap_or(LevelFilter::Off)
+    pub(crate) fn filter(&self) -> Filter {
+        let filter = registry().filters[self.index].clone();
+        filter.unwrap_or(LevelFilter::Off.into())
     }
 }
 

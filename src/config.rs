@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::error::BuildError;
+use crate::filter::{Filter, FilterError};
 use crate::level::LevelFilter;
 use crate::logger::RingLogger;
 use crate::record::MAX_SLOTS;
@@ -55,10 +56,11 @@ pub struct Builder {
     pub(crate) idle: Idle,
     pub(crate) pin: Option<usize>,
     pub(crate) thread: bool,
-    pub(crate) level: LevelFilter,
     pub(crate) shutdown_deadline: Duration,
     pub(crate) exit_hook: bool,
     pub(crate) print_report: bool,
+    pub(crate) filter: Result<Filter, FilterError>,
+    pub(crate) filter_variable: Option<String>,
     pub(crate) sinks: Vec<Destination>,
 }
 
@@ -78,10 +80,11 @@ impl std::fmt::Debug for Builder {
             .field("idle", &self.idle)
             .field("pin", &self.pin)
             .field("thread", &self.thread)
-            .field("level", &self.level)
             .field("shutdown_deadline", &self.shutdown_deadline)
             .field("exit_hook", &self.exit_hook)
             .field("print_report", &self.print_report)
+            .field("filter", &self.filter)
+            .field("filter_variable", &self.filter_variable)
             .field("sinks", &sinks)
             .finish()
     }
@@ -102,10 +105,11 @@ impl Default for Builder {
             idle: Idle::default(),
             pin: None,
             thread: true,
-            level: LevelFilter::Info,
             shutdown_deadline: Duration::from_secs(5),
             exit_hook: true,
             print_report: false,
+            filter: Ok(LevelFilter::Info.into()),
+            filter_variable: Some("RINGLOG".to_owned()),
             sinks: Vec::new(),
         }
     }
@@ -201,9 +205,10 @@ impl Builder {
         self
     }
 
-    /// The most verbose level that is logged; default [`LevelFilter::Info`].
+    /// The most verbose level that is logged, for all targets; default [`LevelFilter::Info`]. It takes
+    /// the place of a [`filter`](Self::filter) that was set before.
     pub fn level(mut self, level: impl Into<LevelFilter>) -> Self {
-        self.level = level.into();
+        self.filter = Ok(level.into().into());
         self
     }
 
@@ -230,6 +235,43 @@ impl Builder {
     pub fn print_report(mut self, print: bool) -> Self {
         self.print_report = print;
         self
+    }
+
+    /// What is logged, by target: `.filter("info,engine::risk=trace,net=off")`, in the grammar of
+    /// [`Filter`]. It takes the place of a [`level`](Self::level) that was set before. A filter that
+    /// cannot be read is an error when the logger is built.
+    pub fn filter<F>(mut self, filter: F) -> Self
+    where
+        F: TryInto<Filter>,
+        FilterError: From<F::Error>,
+    {
+        self.filter = filter.try_into().map_err(FilterError::from);
+        self
+    }
+
+    /// The environment variable whose filter counts instead of the builder's, so that who runs the
+    /// program has the last word; default `RINGLOG`. It is read when the logger is built. One that
+    /// is not set, or empty, changes nothing; one that cannot be read is an error. `None` for none.
+    pub fn filter_variable(mut self, name: impl Into<Option<&'static str>>) -> Self {
+        self.filter_variable = name.into().map(str::to_owned);
+        self
+    }
+
+    /// The filter of the environment variable, or else the builder's own.
+    pub(crate) fn effective_filter(&self) -> Result<Filter, BuildError> {
+        if let Some(variable) = &self.filter_variable {
+            let value = std::env::var_os(variable).unwrap_or_default();
+            if !value.is_empty() {
+                return Filter::from_os_str(&value).map_err(|source| BuildError::Filter {
+                    variable: Some(variable.clone()),
+                    source,
+                });
+            }
+        }
+        self.filter.clone().map_err(|source| BuildError::Filter {
+            variable: None,
+            source,
+        })
     }
 
     /// Adds a destination: a [`Sink`](crate::sink::Sink), or one behind an

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use crate::filter::FilterError;
 pub use crate::sys::affinity::PinError;
 
 /// A logger could not be built.
@@ -38,6 +39,13 @@ pub enum BuildError {
         /// The kernel's answer.
         source: io::Error,
     },
+    /// A filter could not be read.
+    Filter {
+        /// The environment variable that it stands in; `None` if the builder was given it.
+        variable: Option<String>,
+        /// What is wrong, and where.
+        source: FilterError,
+    },
     /// The program has as many loggers alive as there can be at once.
     TooManyLoggers {
         /// How many there can be.
@@ -67,6 +75,13 @@ impl fmt::Display for BuildError {
             BuildError::SinkThread { name, source } => {
                 write!(f, "cannot start the thread of sink `{name}`: {source}")
             }
+            BuildError::Filter { variable, source } => match variable {
+                Some(variable) => write!(
+                    f,
+                    "cannot read the filter in the environment variable {variable}: {source}"
+                ),
+                None => write!(f, "cannot read the filter: {source}"),
+            },
             BuildError::TooManyLoggers { most } => write!(
                 f,
                 "{most} loggers are alive, and there cannot be more at once"
@@ -86,6 +101,7 @@ impl std::error::Error for BuildError {
             }
             BuildError::Thread(error) => Some(error),
             BuildError::Pin(error) => Some(error),
+            BuildError::Filter { source, .. } => Some(source),
             _ => None,
         }
     }

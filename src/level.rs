@@ -79,6 +79,19 @@ pub enum LevelFilter {
 }
 
 impl LevelFilter {
+    /// The name in capitals, as that of a [`Level`]; `"OFF"` for [`Off`](LevelFilter::Off).
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            LevelFilter::Off => "OFF",
+            LevelFilter::Error => "ERROR",
+            LevelFilter::Warn => "WARN",
+            LevelFilter::Info => "INFO",
+            LevelFilter::Debug => "DEBUG",
+            LevelFilter::Trace => "TRACE",
+        }
+    }
+
     /// Whether a record of `level` passes.
     #[must_use]
     pub const fn allows(self, level: Level) -> bool {

@@ -4,6 +4,7 @@ mod callsite;
 mod clock;
 mod config;
 mod error;
+mod filter;
 mod format;
 mod level;
 mod logger;
@@ -19,6 +20,7 @@ mod worker;
 pub use clock::{Clock, Timestamp};
 pub use config::{Builder, Idle, Overflow};
 pub use error::{BuildError, FlushError, PinError, RestartError};
+pub use filter::{Filter, FilterError};
 pub use level::{Level, LevelFilter, ParseLevelError};
 pub use logger::{
     ContextGuard, Guard, Outcome, ParseTraceIdError, Producer, RingLogger, TraceId, configure,

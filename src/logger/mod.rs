@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::callsite::{PLACES, Place};
 use crate::config::Builder;
 use crate::error::{BuildError, FlushError, RestartError};
+use crate::filter::{Filter, FilterError};
 use crate::level::LevelFilter;
 use crate::shutdown::ShutdownReport;
 use crate::stats::Stats;
@@ -48,10 +49,11 @@ impl RingLogger {
 
     pub(crate) fn new(builder: Builder, install: bool) -> Result<RingLogger, BuildError> {
         let core = Core::new(builder, |builder| {
+            let filter = builder.effective_filter()?;
             if install {
-                Place::claim_global(builder.level).ok_or(BuildError::AlreadyInstalled)
+                Place::claim_global(filter).ok_or(BuildError::AlreadyInstalled)
             } else {
-                Place::claim(builder.level).ok_or(BuildError::TooManyLoggers { most: PLACES - 1 })
+                Place::claim(filter).ok_or(BuildError::TooManyLoggers { most: PLACES - 1 })
             }
         })?;
         core.start()?;
@@ -86,15 +88,36 @@ impl RingLogger {
         self.core().current_lane();
     }
 
-    /// The most verbose level that is logged.
+    /// The most verbose level that is logged for any target.
     #[must_use]
     pub fn level(&self) -> LevelFilter {
+        self.filter().most_verbose()
+    }
+
+    /// Changes the level, for all targets. Takes a lock, and visits every statement that has run.
+    pub fn set_level(&self, level: impl Into<LevelFilter>) {
+        self.core().place.set_filter(level.into().into());
+    }
+
+    /// The filter as it was last set. Takes a lock, and allocates.
+    #[must_use]
+    pub fn filter(&self) -> Filter {
         self.core().place.filter()
     }
 
-    /// Changes the level. Takes a lock, and visits every statement that has run.
-    pub fn set_level(&self, level: impl Into<LevelFilter>) {
-        self.core().place.set_filter(level.into());
+    /// Changes the filter: `logger.set_filter("info,engine::risk=trace,net=off")?`. It counts from the
+    /// next record on, on all threads. Takes a lock, and visits every statement that has run.
+    ///
+    /// # Errors
+    ///
+    /// The text is not a [`Filter`]; the one before stays.
+    pub fn set_filter<F>(&self, filter: F) -> Result<(), FilterError>
+    where
+        F: TryInto<Filter>,
+        FilterError: From<F::Error>,
+    {
+        self.core().place.set_filter(filter.try_into()?);
+        Ok(())
     }
 
     /// Writes out at most so many records on the calling thread, and answers how many it was. For
