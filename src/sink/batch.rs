@@ -59,7 +59,7 @@ impl Mark {
     }
 
     /// A line of the logger's own.
-    pub(crate) fn own(time: u64, level: Level, end: usize) -> Mark {
+    pub(crate) const fn own(time: u64, level: Level, end: usize) -> Mark {
         Mark {
             time,
             end: end as u32,
@@ -184,6 +184,18 @@ impl<'a> Batch<'a> {
         self.marks.len()
     }
 
+    /// What of so many bytes belongs to an entry that goes on behind them.
+    pub(crate) fn begun_within(&self, taken: usize) -> &'a [u8] {
+        let entry = self.after(taken).first_entry;
+        &self.bytes[entry.saturating_sub(self.start).min(taken)..taken]
+    }
+
+    /// The end of a line, for an output that ends within one.
+    pub(crate) fn line_feed() -> Batch<'static> {
+        const MARK: Mark = Mark::own(0, Level::Warn, 1);
+        Batch::marked(b"\n", &[MARK], 0)
+    }
+
     /// A copy that can wait.
     pub(crate) fn to_kept(self) -> Kept {
         Kept {
@@ -228,6 +240,21 @@ pub(crate) struct Collected {
 }
 
 impl Collected {
+    /// A whole entry, of which the beginning was taken from the batch before.
+    pub(crate) fn completed(begun: &[u8], rest: &Batch<'_>) -> Self {
+        let bytes = [begun, rest.bytes].concat();
+        let end = bytes.len() as u32;
+        Collected {
+            bytes,
+            marks: rest
+                .marks
+                .iter()
+                .map(|mark| Mark { end, ..*mark })
+                .collect(),
+            base: rest.base,
+        }
+    }
+
     /// Whether the numbers of these entries can be counted from where those before them are.
     pub(crate) fn can_take(&self, batch: &Batch<'_>) -> bool {
         // Half of what a mark can count; the other half is the batch's own.

@@ -5,6 +5,7 @@
 
 mod batch;
 mod console;
+mod fallback;
 mod file;
 mod memory;
 mod null;
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub use batch::{Batch, Entry};
 pub(crate) use batch::{Collected, Kept, Mark};
 pub use console::Console;
+pub use fallback::Fallback;
 pub use file::{File, OpenError};
 pub use memory::Memory;
 pub use null::Null;
