@@ -33,6 +33,7 @@
 mod support;
 
 use std::hint::black_box;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
@@ -219,23 +220,15 @@ struct Plan {
 }
 
 impl Plan {
-    /// Takes samples of `log`, which makes one call with values made from the number it is given.
-    fn take<T>(&self, sample: Sample, log: impl Fn(i64) -> T) -> Histogram<u64> {
-        match sample {
-            Sample::Burst => self.take_runs_of::<{ Sample::Burst.calls() }, T>(log),
-            Sample::Single => self.take_runs_of::<{ Sample::Single.calls() }, T>(log),
-        }
-    }
-
-    fn take_runs_of<const CALLS: u64, T>(&self, log: impl Fn(i64) -> T) -> Histogram<u64> {
+    /// Takes samples of `log`, which makes a call for each of the numbers it is given.
+    fn take(&self, sample: Sample, log: impl Fn(Range<i64>)) -> Histogram<u64> {
         let mut histogram = new_histogram();
         for number in 0..WARM_UP + self.bursts {
             let begin = Instant::now();
-            let first = black_box((number * CALLS) as i64);
+            let first = (number * sample.calls()) as i64;
+            let numbers = black_box(first..first + sample.calls() as i64);
             let start = ticks::start();
-            for call in 0..CALLS as i64 {
-                log(first + call);
-            }
+            log(numbers);
             let stop = ticks::stop();
             if number >= WARM_UP {
                 histogram.saturating_record(self.scale.ticks(start, stop));
@@ -252,26 +245,32 @@ impl Plan {
 }
 
 /// Takes the samples of a case through `$logger`, with a statement of its own for each kind of
-/// arguments.
+/// arguments. A burst is a loop around the statement.
 macro_rules! take {
     ($plan:expr, $case:expr, $logger:expr, $level:ident) => {{
         let text = black_box(TEXT);
         match $case.values {
-            Values::None => $plan.take($case.sample, |_| {
-                rlog!(logger: $logger, Level::$level, "heartbeat")
+            Values::None => $plan.take($case.sample, |numbers| {
+                for _ in numbers {
+                    rlog!(logger: $logger, Level::$level, "heartbeat");
+                }
             }),
-            Values::Numbers => $plan.take($case.sample, |number| {
-                rlog!(
-                    logger: $logger,
-                    Level::$level,
-                    "Iteration: {} int: {} double: {}",
-                    number,
-                    2 * number,
-                    number as f64 / 2.0
-                )
+            Values::Numbers => $plan.take($case.sample, |numbers| {
+                for number in numbers {
+                    rlog!(
+                        logger: $logger,
+                        Level::$level,
+                        "Iteration: {} int: {} double: {}",
+                        number,
+                        2 * number,
+                        number as f64 / 2.0
+                    );
+                }
             }),
-            Values::Text => $plan.take($case.sample, |_| {
-                rlog!(logger: $logger, Level::$level, "symbol: {}", text)
+            Values::Text => $plan.take($case.sample, |numbers| {
+                for _ in numbers {
+                    rlog!(logger: $logger, Level::$level, "symbol: {}", text);
+                }
             }),
         }
     }};

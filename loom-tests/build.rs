@@ -49,7 +49,7 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "without_a_look_at_the_room",
         file: "lane.rs",
-        from: "if position + slots + reserve > owner.limit.load(Ordering::Relaxed) {",
+        from: "if position + slots > limit.load(Ordering::Relaxed) {",
         to: "if false {",
     },
     Mutation {

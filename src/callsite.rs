@@ -38,12 +38,13 @@ pub struct Metadata {
     pub fields: &'static [Field],
 }
 
-/// A log statement.
+/// A log statement. What a record needs of it stands at the front, within one cache line.
 #[derive(Debug)]
+#[repr(C, align(32))]
 pub struct Callsite {
-    /// Bit `n`: the logger in place `n` wants this statement. [`UNREGISTERED`]: nobody was asked.
-    /// Written under the registry's lock.
-    word: AtomicU32,
+    /// Bit `n`: the logger in place `n` does not want this statement. [`UNREGISTERED`]: nobody was
+    /// asked yet. Written under the registry's lock.
+    unwanted: AtomicU32,
     /// The id that goes with `types`. Written once, before `types`.
     id: AtomicU32,
     /// The types of the instantiation that came first; null before. Written once.
@@ -61,7 +62,8 @@ struct Variant {
     next: *const Variant,
 }
 
-/// All bits of a fresh word are set, so that the common test sends the first use to registration.
+/// All bits of a fresh word are set, so that the one test for an unwanted statement finds the first
+/// use as well.
 const UNREGISTERED: u32 = 1 << 31;
 
 /// The place of the installed logger; its mask is known at compile time.
@@ -75,7 +77,7 @@ impl Callsite {
     #[must_use]
     pub const fn new(metadata: Metadata) -> Self {
         Callsite {
-            word: AtomicU32::new(u32::MAX),
+            unwanted: AtomicU32::new(u32::MAX),
             id: AtomicU32::new(0),
             types: AtomicPtr::new(ptr::null_mut()),
             variants: AtomicPtr::new(ptr::null_mut()),
@@ -94,20 +96,20 @@ impl Callsite {
     /// Relaxed is enough: a filter that changes is seen soon, and nothing is published with it.
     #[inline(always)]
     pub(crate) fn enabled(&'static self, mask: u32) -> bool {
-        let word = self.word.load(Ordering::Relaxed) & (mask | UNREGISTERED);
-        word == mask || (word != 0 && self.register(mask))
+        let unwanted = self.unwanted.load(Ordering::Relaxed);
+        unwanted & mask == 0 || (unwanted & UNREGISTERED != 0 && self.register(mask))
     }
 
     #[cold]
     #[inline(never)]
     fn register(&'static self, mask: u32) -> bool {
         let mut registry = registry();
-        if self.word.load(Ordering::Relaxed) & UNREGISTERED != 0 {
+        if self.unwanted.load(Ordering::Relaxed) & UNREGISTERED != 0 {
             registry.sites.push(self);
-            self.word
-                .store(registry.word_for(&self.metadata), Ordering::Relaxed);
+            self.unwanted
+                .store(registry.unwanted(&self.metadata), Ordering::Relaxed);
         }
-        self.word.load(Ordering::Relaxed) & mask != 0
+        self.unwanted.load(Ordering::Relaxed) & mask == 0
     }
 
     /// The id of this statement with these argument types.
@@ -215,21 +217,22 @@ fn registry() -> MutexGuard<'static, Registry> {
 }
 
 impl Registry {
-    fn word_for(&self, metadata: &Metadata) -> u32 {
-        let mut word = 0;
+    /// The places of the loggers that do not want a statement.
+    fn unwanted(&self, metadata: &Metadata) -> u32 {
+        let mut unwanted = !UNREGISTERED;
         for (place, filter) in self.filters.iter().enumerate() {
             let filter = filter.as_ref();
             if filter.is_some_and(|filter| filter.allows(metadata.target, metadata.level)) {
-                word |= 1 << place;
+                unwanted &= !(1 << place);
             }
         }
-        word
+        unwanted
     }
 
     fn ask_all_sites(&self) {
         for site in &self.sites {
-            site.word
-                .store(self.word_for(&site.metadata), Ordering::Relaxed);
+            site.unwanted
+                .store(self.unwanted(&site.metadata), Ordering::Relaxed);
         }
     }
 

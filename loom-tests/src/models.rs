@@ -21,7 +21,7 @@ fn ring(lanes: usize, capacity: usize) -> Arc<Ring> {
 }
 
 /// A record of one slot that says `value` in two of its words.
-fn say(value: u64) -> impl FnOnce(&mut Span<'_>) {
+fn say(value: u64) -> impl FnOnce(&mut Span) {
     move |span| {
         span.fill(0, |body| unsafe {
             (*body)[0] = value;
@@ -144,7 +144,7 @@ pub fn a_full_lane_refuses_and_tells() {
                 for value in 1..=4 {
                     let mut outcome = write(&ring, &lane, value);
                     if outcome == Err(Refused::Gap) {
-                        let fill = |span: &mut Span<'_>, drops: &Drops| {
+                        let fill = |span: &mut Span, drops: &Drops| {
                             told += drops.by_level[LEVEL];
                             say(100)(span);
                         };
@@ -237,7 +237,7 @@ pub fn a_drop_in_the_shared_ring_is_told_once() {
         let tell = |ring: &Ring| {
             let mut told = 0;
             if write_shared(ring, 1) == Err(Refused::Gap) {
-                let fill = |span: &mut Span<'_>, drops: &Drops| {
+                let fill = |span: &mut Span, drops: &Drops| {
                     told = drops.by_level[LEVEL];
                     say(100)(span);
                 };

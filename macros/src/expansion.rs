@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! {
+//!     const __RINGLOG_LEVEL: Level = ...;
 //!     static __RINGLOG_SITE: Callsite = ...;             what is known before it runs
 //!     match &(logger) { logger => if enabled(...) {      a load and a branch when it is off
 //!         match (&(x), &(y)) { arguments => {            each argument is evaluated once
-//!             submit(logger, &__RINGLOG_SITE, (...))     the values, each with a way to format it
+//!             submit(logger, &__RINGLOG_SITE, __RINGLOG_LEVEL, (...))
 //!         } }
 //!     } else { Outcome::Filtered } }
 //! }
@@ -276,9 +277,11 @@ impl Expansion {
         }
         self.code(
             "{
+                #[allow(unused_braces)]
+                const __RINGLOG_LEVEL: $ringlog::Level = $level;
                 static __RINGLOG_SITE: $private::Callsite =
                     $private::Callsite::new($private::Metadata {
-                        level: $level,
+                        level: __RINGLOG_LEVEL,
                         target: $target,
                         file: ::core::file!(),
                         line: ::core::line!(),
@@ -295,6 +298,7 @@ impl Expansion {
                 }
             }",
             &[
+                ("ringlog", &self.statement.ringlog),
                 ("level", &self.statement.level.tokens),
                 ("target", &target),
                 ("pieces", &self.pieces()),
@@ -311,13 +315,13 @@ impl Expansion {
         let values = self.values();
         let submit = match &self.statement.options.at {
             None => self.code(
-                "$private::submit(logger, &__RINGLOG_SITE, $values)",
+                "$private::submit(logger, &__RINGLOG_SITE, __RINGLOG_LEVEL, $values)",
                 &[("values", &values)],
             ),
             Some(at) => {
                 let at = fill(at.place.located().first, "at", &[]);
                 self.code(
-                    "$private::submit_at(logger, &__RINGLOG_SITE, $at, $values)",
+                    "$private::submit_at(logger, &__RINGLOG_SITE, __RINGLOG_LEVEL, $at, $values)",
                     &[("at", &at), ("values", &values)],
                 )
             }

@@ -25,11 +25,15 @@ use crate::sys::exclusive::{Exclusive, Taken};
 use crate::worker::{self, Common, Counters, Threads, Worker};
 
 /// What the producers' threads see of a logger.
+///
+/// What every record needs comes first, on one line, and never changes, so that every core keeps its
+/// own copy of it.
+#[repr(C, align(128))]
 pub struct Core {
-    pub(super) hot: CachePadded<Hot>,
+    pub(super) hot: Hot,
+    pub(super) ring: Arc<Ring>,
     /// The core's own handle, for threads that bind to it.
     pub(super) me: Weak<Core>,
-    pub(super) ring: Arc<Ring>,
     pub(super) common: Arc<Common>,
     pub(super) overflow: Overflow,
     pub(super) place: Place,
@@ -38,14 +42,16 @@ pub struct Core {
     /// The consumer thread, until somebody has waited for its end.
     consumer: Mutex<Option<JoinHandle<()>>>,
     /// Taken by whoever drains: the consumer thread for life, or the one that polls or shuts down.
-    pub(super) worker: Exclusive<Worker>,
+    pub(super) worker: CachePadded<Exclusive<Worker>>,
     /// What a [restart](Core::restart) needs to build it again: all but the sinks.
     pub(super) settings: Mutex<Builder>,
     /// What the kernel refused.
     pub(super) warnings: Vec<String>,
 }
 
-/// What every record needs. Never changes, so every core keeps its own copy of the line.
+const _: () = assert!(std::mem::offset_of!(Core, ring) + size_of::<Arc<Ring>>() <= 64);
+
+/// What every record needs of its logger.
 #[derive(Debug)]
 pub(super) struct Hot {
     /// Never used twice in a process.
@@ -104,19 +110,19 @@ impl Core {
         }
         let core = Arc::new_cyclic(|me| Core {
             me: me.clone(),
-            hot: CachePadded::new(Hot {
+            hot: Hot {
                 id,
                 stamper,
                 mask: place.mask(),
                 most_payload: most_payload as u32,
-            }),
+            },
             ring,
             common,
             overflow: builder.overflow,
             place,
             deadline: builder.shutdown_deadline,
             consumer: Mutex::new(None),
-            worker: Exclusive::new(worker),
+            worker: CachePadded::new(Exclusive::new(worker)),
             settings: Mutex::new(builder),
             warnings,
         });

@@ -129,13 +129,19 @@ pub fn enabled(logger: &impl Log, site: &'static Callsite) -> bool {
     site.enabled(logger.mask())
 }
 
-/// Logs a record, stamped with the logger's clock.
+/// Logs a record, stamped with the logger's clock. The level is the call site's: a constant where
+/// this is inlined, which the call site's own is not.
 #[inline(always)]
-pub fn submit<V: Values>(logger: &impl Log, site: &'static Callsite, values: V) -> Outcome {
+pub fn submit<V: Values>(
+    logger: &impl Log,
+    site: &'static Callsite,
+    level: Level,
+    values: V,
+) -> Outcome {
     let Some(Path { core, way }) = logger.path() else {
         return Outcome::Filtered;
     };
-    core.submit(way, site, core.hot.stamper.now(), 0, values)
+    core.submit(way, site, level, core.hot.stamper.now(), 0, values)
 }
 
 /// Logs a record with a time that the caller names.
@@ -143,6 +149,7 @@ pub fn submit<V: Values>(logger: &impl Log, site: &'static Callsite, values: V) 
 pub fn submit_at<V: Values>(
     logger: &impl Log,
     site: &'static Callsite,
+    level: Level,
     at: impl Into<Timestamp>,
     values: V,
 ) -> Outcome {
@@ -150,7 +157,7 @@ pub fn submit_at<V: Values>(
     let Some(Path { core, way }) = logger.path() else {
         return Outcome::Filtered;
     };
-    core.submit(way, site, stamp, flags::AT, values)
+    core.submit(way, site, level, stamp, flags::AT, values)
 }
 
 impl Core {
@@ -160,11 +167,11 @@ impl Core {
         &self,
         way: Way,
         site: &'static Callsite,
+        level: Level,
         stamp: u64,
         flags: u8,
         values: V,
     ) -> Outcome {
-        let level = site.metadata().level;
         let header = Header {
             stamp,
             statement: site.id(V::TYPES),
@@ -181,7 +188,7 @@ impl Core {
         let Some(lane) = (unsafe { way.straight().as_ref() }) else {
             return self.submit_detour(way.lane(), level, header, values, payload);
         };
-        let fill = |span: &mut Span<'_>| {
+        let fill = |span: &mut Span| {
             // SAFETY: `payload` was measured, and is not too long.
             unsafe { write_values(span, header, None, &values, payload) }
         };
@@ -212,7 +219,7 @@ impl Core {
                 flags: header.flags | flags::THREAD,
                 ..header
             };
-            let fill = |span: &mut Span<'_>| {
+            let fill = |span: &mut Span| {
                 // SAFETY: `payload` was measured, and is not too long.
                 unsafe { write_values(span, header, thread, &values, payload) }
             };
@@ -312,7 +319,7 @@ impl Core {
         match route {
             Route::Lane(lane) => {
                 let slots = slots_of(payload.len()) as u64;
-                let fill = |span: &mut Span<'_>| write_record(span, header, 0, payload);
+                let fill = |span: &mut Span| write_record(span, header, 0, payload);
                 // SAFETY: the caller's own lane, of this ring; copying bytes does not unwind.
                 unsafe { self.ring.write(lane, slots, level.index(), fill) }
             }
@@ -320,7 +327,7 @@ impl Core {
                 header.flags |= flags::THREAD;
                 let thread = thread_number();
                 let slots = slots_of(payload.len() + size_of::<u64>()) as u64;
-                let fill = |span: &mut Span<'_>| write_record(span, header, thread, payload);
+                let fill = |span: &mut Span| write_record(span, header, thread, payload);
                 // SAFETY: copying bytes does not unwind.
                 unsafe { self.ring.write_shared(slots, level.index(), fill) }
             }
@@ -335,7 +342,7 @@ impl Core {
             statement: 0,
             flags: flags::GAP | next.flags & flags::AT,
         };
-        let fill = |span: &mut Span<'_>, drops: &Drops| {
+        let fill = |span: &mut Span, drops: &Drops| {
             let mut payload = [0; FIRST_PAYLOAD];
             for (place, count) in payload.chunks_exact_mut(8).zip(drops.by_level) {
                 place.copy_from_slice(&count.to_le_bytes());

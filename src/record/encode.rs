@@ -823,7 +823,7 @@ fn longest_limit<V: Values>(values: &V, scratch: &Scratch, most: usize) -> usize
 
 /// Writes a header and a payload into the slots of a claimed record. The payload begins with
 /// `thread`, if the header's flags say that it has one.
-pub(crate) fn write_record(span: &mut Span<'_>, header: Header, thread: u64, payload: &[u8]) {
+pub(crate) fn write_record(span: &mut Span, header: Header, thread: u64, payload: &[u8]) {
     let prefix = if header.flags & flags::THREAD == 0 {
         0
     } else {
@@ -862,7 +862,7 @@ pub(crate) fn write_record(span: &mut Span<'_>, header: Header, thread: u64, pay
 /// with the thread at most [`FIRST_PAYLOAD`].
 #[inline(always)]
 pub(crate) unsafe fn write_values<V: Values>(
-    span: &mut Span<'_>,
+    span: &mut Span,
     header: Header,
     thread: Option<u64>,
     values: &V,

@@ -19,15 +19,11 @@ use super::sync::{
     AtomicBool, AtomicU32, AtomicU64, Ordering, light_barrier, prefetch_for_write,
     producers_must_fence,
 };
-use super::{Drops, LEVELS, Refused, reserve_of};
+use super::{Drops, LEVELS, PREFETCH_AHEAD, Refused, reserve_of};
 
 const FREE: u32 = 0;
 const OWNED: u32 = 1;
 const DRAINING: u32 = 2;
-
-/// How far ahead of a claim the owner asks for the lines it will write. Line ownership takes
-/// longer to arrive than a record takes to write, and a burst would otherwise wait for it.
-const PREFETCH_AHEAD: u64 = 16;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -50,11 +46,12 @@ struct Owner {
     must_fence: bool,
     /// The next ticket.
     position: AtomicU64,
-    /// A claim may reach up to this ticket without asking. At most `head + capacity`; 0 while drops
-    /// are untold, so that the next claim takes the slow path and tells them.
+    /// A claim for a warning or an error may reach up to this ticket without asking. At most
+    /// `head + capacity`; 0 while drops are untold, so that the next claim takes the slow path and
+    /// tells them.
     limit: AtomicU64,
-    /// How many slots below the limit are kept for warnings and errors. Never changes.
-    reserve: u64,
+    /// The same for a claim that may not use the reserve.
+    detail_limit: AtomicU64,
     /// The lane's slots. Never changes.
     track: Track,
     /// Slots that are not the first of an accepted record: continuations and gap records. With it
@@ -79,7 +76,7 @@ impl Lane {
                 must_fence: producers_must_fence(),
                 position: AtomicU64::new(0),
                 limit: AtomicU64::new(track.capacity()),
-                reserve: reserve_of(track.capacity()),
+                detail_limit: AtomicU64::new(track.capacity() - reserve_of(track.capacity())),
                 track,
                 extra: AtomicU64::new(0),
             }),
@@ -135,26 +132,30 @@ impl Lane {
         gate: &Gate,
         slots: u64,
         level: usize,
-        fill: impl FnOnce(&mut Span<'_>),
+        fill: impl FnOnce(&mut Span),
     ) -> Result<(), Refused> {
         let owner = &*self.owner;
         self.begin(gate)?;
         let position = owner.position.load(Ordering::Relaxed);
-        let reserve = if Drops::is_reserved(level) {
-            0
+        let limit = if Drops::is_reserved(level) {
+            &owner.limit
         } else {
-            owner.reserve
+            &owner.detail_limit
         };
-        if position + slots + reserve > owner.limit.load(Ordering::Relaxed) {
-            if let Err(refused) = self.make_room(position, slots + reserve) {
+        if position + slots > limit.load(Ordering::Relaxed) {
+            if let Err(refused) = self.make_room(position + slots, level) {
                 self.end();
                 return Err(refused);
             }
         }
-        prefetch_for_write(owner.track.address(position + PREFETCH_AHEAD));
+        // A copy, which stays in registers across the writes.
+        let track = owner.track;
+        for ahead in PREFETCH_AHEAD {
+            prefetch_for_write(track.address(position + ahead));
+        }
         // SAFETY: the tickets from `position` are the owner's to claim, and below the limit the
         // consumer has returned their slots; the limit was read with Acquire.
-        let mut span = unsafe { Span::new(&owner.track, position, slots) };
+        let mut span = unsafe { Span::new(track, position, slots) };
         fill(&mut span);
         span.publish();
         if slots > 1 {
@@ -191,25 +192,49 @@ impl Lane {
         self.owner.busy.store(false, Ordering::Release);
     }
 
-    /// Looks how far the consumer is. `needed` slots from `position` must fit.
+    /// Looks how far the consumer is. A record of `level` must fit that ends before ticket `end`.
     #[cold]
     #[inline(never)]
-    fn make_room(&self, position: u64, needed: u64) -> Result<(), Refused> {
-        let limit = self.fresh_limit();
+    fn make_room(&self, end: u64, level: usize) -> Result<(), Refused> {
+        let fresh = self.fresh_limit();
+        let limit = if Drops::is_reserved(level) {
+            fresh
+        } else {
+            fresh - self.reserve()
+        };
         if self.has_untold_drops() {
             // One slot more, for the gap record.
-            return Err(if position + needed < limit {
+            return Err(if end < limit {
                 Refused::Gap
             } else {
                 Refused::Full
             });
         }
-        self.owner.limit.store(limit, Ordering::Relaxed);
-        if position + needed <= limit {
+        self.set_limits(fresh);
+        if end <= limit {
             Ok(())
         } else {
             Err(Refused::Full)
         }
+    }
+
+    /// How many slots are kept for warnings and errors.
+    fn reserve(&self) -> u64 {
+        reserve_of(self.owner.track.capacity())
+    }
+
+    /// Claims may reach up to `limit` from now on.
+    fn set_limits(&self, limit: u64) {
+        self.owner.limit.store(limit, Ordering::Relaxed);
+        self.owner
+            .detail_limit
+            .store(limit - self.reserve(), Ordering::Relaxed);
+    }
+
+    /// Sends the next claim to the slow path.
+    fn forget_limits(&self) {
+        self.owner.limit.store(0, Ordering::Relaxed);
+        self.owner.detail_limit.store(0, Ordering::Relaxed);
     }
 
     fn fresh_limit(&self) -> u64 {
@@ -232,7 +257,7 @@ impl Lane {
         // A handler that drops meanwhile sees `busy` and counts in the shared ring.
         self.begin(gate)?;
         add(&self.drops.counted[level], 1);
-        self.owner.limit.store(0, Ordering::Relaxed);
+        self.forget_limits();
         self.end();
         Ok(())
     }
@@ -246,7 +271,7 @@ impl Lane {
     pub(super) unsafe fn write_gap(
         &self,
         gate: &Gate,
-        fill: impl FnOnce(&mut Span<'_>, &Drops),
+        fill: impl FnOnce(&mut Span, &Drops),
     ) -> Result<(), Refused> {
         self.begin(gate)?;
         let owner = &*self.owner;
@@ -257,13 +282,13 @@ impl Lane {
             return Err(Refused::Full);
         }
         // SAFETY: as in `write`.
-        let mut span = unsafe { Span::new(&owner.track, position, 1) };
+        let mut span = unsafe { Span::new(owner.track, position, 1) };
         fill(&mut span, &self.untold_drops());
         span.publish();
         for (told, counted) in self.drops.told.iter().zip(&self.drops.counted) {
             told.store(counted.load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        owner.limit.store(limit, Ordering::Relaxed);
+        self.set_limits(limit);
         add(&owner.extra, 1);
         owner.position.store(position + 1, Ordering::Relaxed);
         self.end();
@@ -293,9 +318,7 @@ impl Lane {
         for (told, counted) in self.drops.told.iter().zip(&self.drops.counted) {
             told.store(counted.load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        self.owner
-            .limit
-            .store(self.fresh_limit(), Ordering::Relaxed);
+        self.set_limits(self.fresh_limit());
         // Release: pairs with the Acquire in `acquire`.
         self.state.store(FREE, Ordering::Release);
     }

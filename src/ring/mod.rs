@@ -31,6 +31,12 @@ pub(crate) const LEVELS: usize = 5;
 /// push out the line that explains it.
 const FIRST_RESERVED_LEVEL: usize = 2;
 
+/// How far ahead of a claim a producer asks for the lines that will be written. Line ownership takes
+/// longer to arrive than a record takes to write, and a burst would otherwise wait for it. The far
+/// one fetches what the consumer read a lap ago; the near one takes back what the consumer's
+/// processor fetched when it read ahead of the last burst.
+const PREFETCH_AHEAD: [u64; 2] = [4, 16];
+
 /// At least two slots: after a drop, the line that explains it needs one for the gap record, too.
 fn reserve_of(capacity: u64) -> u64 {
     (capacity / 16).max(2)
@@ -159,7 +165,7 @@ impl Ring {
         lane: &Lane,
         slots: u64,
         level: usize,
-        fill: impl FnOnce(&mut Span<'_>),
+        fill: impl FnOnce(&mut Span),
     ) -> Result<(), Refused> {
         // SAFETY: by contract; the ring owns the slab.
         unsafe { lane.write(&self.gate, slots, level, fill) }
@@ -177,7 +183,7 @@ impl Ring {
     pub(crate) unsafe fn write_gap(
         &self,
         lane: &Lane,
-        fill: impl FnOnce(&mut Span<'_>, &Drops),
+        fill: impl FnOnce(&mut Span, &Drops),
     ) -> Result<(), Refused> {
         // SAFETY: by contract; the ring owns the slab.
         unsafe { lane.write_gap(&self.gate, fill) }
@@ -211,7 +217,7 @@ impl Ring {
         &self,
         slots: u64,
         level: usize,
-        fill: impl FnOnce(&mut Span<'_>),
+        fill: impl FnOnce(&mut Span),
     ) -> Result<(), Refused> {
         // SAFETY: the ring owns the slab; `fill` by contract.
         unsafe { self.shared.write(&self.gate, slots, level, fill) }
@@ -228,7 +234,7 @@ impl Ring {
     /// As for [`write_shared`](Self::write_shared).
     pub(crate) unsafe fn write_shared_gap(
         &self,
-        fill: impl FnOnce(&mut Span<'_>, &Drops),
+        fill: impl FnOnce(&mut Span, &Drops),
     ) -> Result<(), Refused> {
         // SAFETY: the ring owns the slab; `fill` by contract.
         unsafe { self.shared.write_gap(&self.gate, fill) }

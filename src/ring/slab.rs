@@ -87,18 +87,19 @@ impl Track {
 
 /// The slots of one claimed record, to be filled before it is published.
 #[derive(Debug)]
-pub(crate) struct Span<'a> {
-    track: &'a Track,
+pub(crate) struct Span {
+    track: Track,
     ticket: u64,
     slots: u64,
 }
 
-impl<'a> Span<'a> {
+impl Span {
     /// # Safety
     ///
-    /// The caller has claimed these tickets, has not published them, and the slab is alive.
+    /// The caller has claimed these tickets, has not published them, and the slab is alive for as
+    /// long as the span.
     #[inline(always)]
-    pub(super) unsafe fn new(track: &'a Track, ticket: u64, slots: u64) -> Self {
+    pub(super) unsafe fn new(track: Track, ticket: u64, slots: u64) -> Self {
         Span {
             track,
             ticket,
