@@ -53,6 +53,9 @@ pub enum BuildError {
     },
     /// A logger has been installed before; a program has one installed logger.
     AlreadyInstalled,
+    /// The signals that the installed logger acts on cannot be handled.
+    #[cfg(any(feature = "signals", feature = "crash"))]
+    Signals(SignalError),
 }
 
 impl fmt::Display for BuildError {
@@ -89,6 +92,8 @@ impl fmt::Display for BuildError {
             BuildError::AlreadyInstalled => {
                 f.write_str("a logger has been installed before, and a program has only one")
             }
+            #[cfg(any(feature = "signals", feature = "crash"))]
+            BuildError::Signals(error) => write!(f, "{error}"),
         }
     }
 }
@@ -102,6 +107,8 @@ impl std::error::Error for BuildError {
             BuildError::Thread(error) => Some(error),
             BuildError::Pin(error) => Some(error),
             BuildError::Filter { source, .. } => Some(source),
+            #[cfg(any(feature = "signals", feature = "crash"))]
+            BuildError::Signals(error) => std::error::Error::source(error),
             _ => None,
         }
     }
@@ -185,6 +192,58 @@ impl std::error::Error for RestartError {
         match self {
             RestartError::Build(error) => Some(error),
             _ => None,
+        }
+    }
+}
+
+/// Signals cannot be handled.
+#[cfg(any(feature = "signals", feature = "crash"))]
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SignalError {
+    /// The thread that acts on signals could not be started.
+    Thread(io::Error),
+    /// There is no memory for the alternate stack on which crashes are handled.
+    Stack(io::Error),
+    /// The kernel refused the handler.
+    Refused {
+        /// The signal's name.
+        signal: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// Only Linux is supported.
+    Unsupported,
+}
+
+#[cfg(any(feature = "signals", feature = "crash"))]
+impl fmt::Display for SignalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SignalError::Thread(error) => {
+                write!(f, "cannot start the thread that acts on signals: {error}")
+            }
+            SignalError::Stack(error) => {
+                write!(f, "cannot allocate the stack for crashes: {error}")
+            }
+            SignalError::Refused { signal, source } => {
+                write!(f, "cannot handle {signal}: {source}")
+            }
+            SignalError::Unsupported => {
+                f.write_str("signals are not handled on this platform, only on Linux")
+            }
+        }
+    }
+}
+
+#[cfg(any(feature = "signals", feature = "crash"))]
+impl std::error::Error for SignalError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            SignalError::Thread(source)
+            | SignalError::Stack(source)
+            | SignalError::Refused { source, .. } => Some(source),
+            SignalError::Unsupported => None,
         }
     }
 }

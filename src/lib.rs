@@ -19,6 +19,8 @@ mod worker;
 
 pub use clock::{Clock, Timestamp};
 pub use config::{Builder, Idle, Overflow};
+#[cfg(any(feature = "signals", feature = "crash"))]
+pub use error::SignalError;
 pub use error::{BuildError, FlushError, PinError, RestartError};
 pub use filter::{Filter, FilterError};
 pub use level::{Level, LevelFilter, ParseLevelError};

@@ -33,6 +33,10 @@ pub struct Builder {
     pub(crate) shutdown_deadline: Duration,
     pub(crate) exit_hook: bool,
     pub(crate) print_report: bool,
+    #[cfg(feature = "signals")]
+    pub(crate) signals: bool,
+    #[cfg(feature = "crash")]
+    pub(crate) crash_handler: bool,
     pub(crate) filter: Result<Filter, FilterError>,
     pub(crate) filter_variable: Option<String>,
     pub(crate) sinks: Vec<Destination>,
@@ -82,6 +86,10 @@ impl Default for Builder {
             shutdown_deadline: Duration::from_secs(5),
             exit_hook: true,
             print_report: false,
+            #[cfg(feature = "signals")]
+            signals: true,
+            #[cfg(feature = "crash")]
+            crash_handler: true,
             filter: Ok(LevelFilter::Info.into()),
             filter_variable: Some("RINGLOG".to_owned()),
             sinks: Vec::new(),
@@ -202,6 +210,22 @@ impl Builder {
     /// than Unix there is no such hook.
     pub fn exit_hook(mut self, hook: bool) -> Self {
         self.exit_hook = hook;
+        self
+    }
+
+    /// Whether the installed logger [handles signals](RingLogger::handle_signals), with its
+    /// [deadline](Self::shutdown_deadline); default true. Has no effect on one that is only built.
+    #[cfg(feature = "signals")]
+    pub fn signals(mut self, handle: bool) -> Self {
+        self.signals = handle;
+        self
+    }
+
+    /// Whether the installed logger [handles crashes](RingLogger::handle_crashes), and waits half a
+    /// second at most for its consumer; default true. Has no effect on one that is only built.
+    #[cfg(feature = "crash")]
+    pub fn crash_handler(mut self, handle: bool) -> Self {
+        self.crash_handler = handle;
         self
     }
 

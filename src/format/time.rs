@@ -60,7 +60,7 @@ impl TimeText {
 }
 
 /// `YYYY-MM-DDTHH:MM:SS.` of a second since 1970.
-fn date_and_time(unix_seconds: u64) -> [u8; FRACTION] {
+pub(crate) fn date_and_time(unix_seconds: u64) -> [u8; FRACTION] {
     let (year, month, day) = civil_from_days(unix_seconds / 86_400);
     let in_day = unix_seconds % 86_400;
     let mut text = *b"YYYY-MM-DDTHH:MM:SS.";

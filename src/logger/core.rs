@@ -1,6 +1,8 @@
 //! What the front, the producers and the consumer share.
 
 use std::mem;
+#[cfg(feature = "crash")]
+use std::sync::atomic::AtomicI32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -37,6 +39,8 @@ pub struct Core {
     pub(super) common: Arc<Common>,
     pub(super) overflow: Overflow,
     pub(super) place: Place,
+    #[cfg(any(feature = "signals", feature = "crash"))]
+    pub(super) has_consumer: bool,
     /// How long a shutdown may take that nobody named a deadline for.
     pub(super) deadline: Duration,
     /// The consumer thread, until somebody has waited for its end.
@@ -97,6 +101,8 @@ impl Core {
             counters: Counters::default(),
             control: Control::new(),
             threads: Threads::new(layout.lanes),
+            #[cfg(feature = "crash")]
+            descriptors: sinks.iter().map(|_| AtomicI32::new(-1)).collect(),
             sink_names: sinks.iter().map(|s| s.name().to_owned()).collect(),
             forked: AtomicBool::new(false),
             rejected: Default::default(),
@@ -120,6 +126,8 @@ impl Core {
             common,
             overflow: builder.overflow,
             place,
+            #[cfg(any(feature = "signals", feature = "crash"))]
+            has_consumer: builder.thread,
             deadline: builder.shutdown_deadline,
             consumer: Mutex::new(None),
             worker: CachePadded::new(Exclusive::new(worker)),
@@ -143,6 +151,12 @@ impl Core {
         Ok(())
     }
 
+    /// Asks the sinks to open their destinations anew.
+    pub(super) fn reopen(&self) {
+        self.common.control.ask_to_reopen();
+        self.common.control.wake_consumer();
+    }
+
     /// Whether the caller runs inside this logger's consumer.
     pub(super) fn is_inside(&self) -> bool {
         worker::is_inside(self.hot.id)
@@ -154,6 +168,7 @@ impl Core {
         let consumer = thread::Builder::new()
             .name("ringlog".into())
             .spawn(move || {
+                sys::thread::block_signals();
                 let pinned = pin.map_or(Ok(()), sys::affinity::pin_current_thread);
                 let ready = pinned.is_ok();
                 // Taken before the builder goes on, so that nobody else drains.

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use super::core::Core;
 use super::{lanes, live};
 use crate::callsite;
-use crate::error::RestartError;
+use crate::error::{BuildError, RestartError};
 use crate::shutdown::{ShutdownOutcome, ShutdownReport};
 use crate::sink::Destination;
 use crate::stats::{PerLevel, Stats};
@@ -76,6 +76,15 @@ extern "C" fn in_child() {
     lanes::forget_thread_number();
     callsite::unlock_after_fork();
     sys::fork::end_in_child();
+}
+
+/// The child handles the signals that its parent did.
+fn restart_handlers() -> Result<(), BuildError> {
+    #[cfg(all(feature = "crash", target_os = "linux", not(miri)))]
+    super::crash::restart_in_child();
+    #[cfg(all(feature = "signals", target_os = "linux", not(miri)))]
+    super::signals::restart_in_child().map_err(BuildError::Thread)?;
+    Ok(())
 }
 
 /// Makes the sinks fit for use in the child, all or none.
@@ -155,6 +164,7 @@ impl Core {
             mine.store(before.load(Ordering::Relaxed), Ordering::Relaxed);
         }
         core.start().map_err(RestartError::Build)?;
+        restart_handlers().map_err(RestartError::Build)?;
         Ok(core)
     }
 }

@@ -10,11 +10,15 @@ use std::panic::Location;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, OnceLock};
+#[cfg(feature = "crash")]
+use std::time::Duration;
 
 use super::RingLogger;
 use super::core::Core;
 use crate::config::Builder;
 use crate::error::BuildError;
+#[cfg(any(feature = "signals", feature = "crash"))]
+use crate::error::SignalError;
 use crate::sink::Console;
 use crate::sys;
 
@@ -78,6 +82,10 @@ pub fn configure() -> Result<&'static RingLogger, BuildError> {
 /// Installs a logger for the rest of the process.
 fn install(builder: Builder) -> Result<&'static RingLogger, BuildError> {
     let exit_hook = builder.exit_hook;
+    #[cfg(feature = "signals")]
+    let signals = builder.signals.then_some(builder.shutdown_deadline);
+    #[cfg(feature = "crash")]
+    let crash_handler = builder.crash_handler;
     let logger = RingLogger::new(builder, true)?;
     // Nobody else gets here: `new` claimed the place of the installed logger.
     let logger = LOGGER.get_or_init(|| logger);
@@ -86,7 +94,28 @@ fn install(builder: Builder) -> Result<&'static RingLogger, BuildError> {
     if exit_hook {
         sys::exit::at_exit(end_with_the_process);
     }
+    #[cfg(feature = "crash")]
+    if crash_handler {
+        expect_support(RingLogger::handle_crashes(CRASH_PATIENCE))?;
+    }
+    #[cfg(feature = "signals")]
+    if let Some(deadline) = signals {
+        expect_support(RingLogger::handle_signals(deadline))?;
+    }
     Ok(logger)
+}
+
+/// How long a crash waits for the consumer.
+#[cfg(feature = "crash")]
+const CRASH_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Where signals are not handled at all, a logger is installed all the same.
+#[cfg(any(feature = "signals", feature = "crash"))]
+fn expect_support(answer: Result<(), SignalError>) -> Result<(), BuildError> {
+    match answer {
+        Ok(()) | Err(SignalError::Unsupported) => Ok(()),
+        Err(error) => Err(BuildError::Signals(error)),
+    }
 }
 
 /// From now on, statements that name no logger go to this one.

@@ -2,11 +2,21 @@
 
 mod context;
 mod core;
+#[cfg(all(feature = "crash", target_os = "linux", not(miri)))]
+mod crash;
 mod fork;
 mod installed;
 mod lanes;
 mod live;
 mod producer;
+#[cfg(all(
+    any(feature = "signals", feature = "crash"),
+    target_os = "linux",
+    not(miri)
+))]
+mod rescue;
+#[cfg(all(feature = "signals", target_os = "linux", not(miri)))]
+mod signals;
 mod submit;
 mod wait;
 
@@ -17,6 +27,8 @@ use std::time::Duration;
 
 use crate::callsite::{PLACES, Place};
 use crate::config::Builder;
+#[cfg(any(feature = "signals", feature = "crash"))]
+use crate::error::SignalError;
 use crate::error::{BuildError, FlushError, RestartError};
 use crate::filter::{Filter, FilterError};
 use crate::level::LevelFilter;
@@ -36,8 +48,8 @@ pub use submit::{Global, Log, Outcome, enabled, submit, submit_at};
 /// may log to it, through a reference or, if it was [installed](Builder::install), through `rlog!`
 /// alone.
 pub struct RingLogger {
-    /// From `Arc::into_raw`, alive as long as this. Changes when the logger is restarted in a forked child, which leaks
-    /// what was here before.
+    /// From `Arc::into_raw`, alive as long as this. Changes when the logger is restarted in a forked
+    /// child, which leaks what was here before.
     core: AtomicPtr<Core>,
 }
 
@@ -154,8 +166,7 @@ impl RingLogger {
     ///
     /// Without a [consumer thread](Builder::thread) it is done by the next `poll` or `flush`.
     pub fn reopen(&self) {
-        self.core().common.control.ask_to_reopen();
-        self.core().common.control.wake_consumer();
+        self.core().reopen();
     }
 
     /// Closes the logger, writes out what was accepted, flushes every sink, and reports.
@@ -226,6 +237,85 @@ impl RingLogger {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.core().stats()
+    }
+}
+
+#[cfg(feature = "signals")]
+impl RingLogger {
+    /// Has the process end well by `SIGTERM`, `SIGINT` and `SIGQUIT`, and `SIGHUP` open the log
+    /// files anew. It concerns all loggers that are alive when a signal comes. Part of
+    /// [`Builder::install`] and [`Builder::configure`], unless they are
+    /// [told otherwise](Builder::signals).
+    ///
+    /// * `SIGTERM`, `SIGINT`, `SIGQUIT`: every logger is shut down, within the deadline; then the
+    ///   signal does what it did before, so that the exit status is that of the signal. A second one
+    ///   ends the process at once.
+    /// * `SIGHUP`: as [`reopen`](Self::reopen). It no longer ends the process.
+    /// * A handler that the program installed before is called, with all that came with the signal.
+    ///   As it is for the program then whether it ends, its loggers are not shut down: the handler is
+    ///   called when they have written out what they have, or after 100 ms.
+    /// * A signal that was ignored stays so, as `SIGHUP` does under `nohup`.
+    ///
+    /// May be called again, with another deadline. Starts a thread that sleeps until a signal comes;
+    /// call it before threads are pinned.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use ringlog::{RingLogger, sink::File};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let logger = RingLogger::builder().sink(File::append("app.log")?).build()?;
+    /// RingLogger::handle_signals(Duration::from_secs(2))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The thread cannot be started, the kernel refuses a signal, or the platform is not Linux.
+    pub fn handle_signals(deadline: Duration) -> Result<(), SignalError> {
+        #[cfg(all(target_os = "linux", not(miri)))]
+        return signals::handle(deadline);
+        #[cfg(not(all(target_os = "linux", not(miri))))]
+        {
+            let _ = deadline;
+            Err(SignalError::Unsupported)
+        }
+    }
+}
+
+#[cfg(feature = "crash")]
+impl RingLogger {
+    /// Has the log say why the process crashed, and hold what was logged before. It concerns all
+    /// loggers that are alive when that happens. Part of [`Builder::install`] and
+    /// [`Builder::configure`], unless they are [told otherwise](Builder::crash_handler).
+    ///
+    /// On `SIGSEGV`, `SIGBUS`, `SIGILL`, `SIGFPE` and `SIGABRT`, the thread that crashed lets the
+    /// consumers write out what is in the rings, for as long as `patience` says; writes one line to
+    /// standard error and to each file or stream that a logger writes to, with the signal, the
+    /// address, and the thread; and lets the signal do what it did before. So the core dump and the
+    /// exit status are what they would have been, and what Rust says of a stack overflow is said.
+    ///
+    /// A consumer that crashes itself is not waited for. A logger without a
+    /// [consumer thread](Builder::thread) writes out nothing.
+    ///
+    /// The handler runs on the alternate stack of the thread that crashed: those that the standard
+    /// library starts have one, and so has the calling thread after this. On one that has none, the
+    /// overflow of its stack ends the process without a word.
+    ///
+    /// May be called again, with another patience.
+    ///
+    /// # Errors
+    ///
+    /// The kernel refuses a signal or memory for an alternate stack, or the platform is not Linux.
+    pub fn handle_crashes(patience: Duration) -> Result<(), SignalError> {
+        #[cfg(all(target_os = "linux", not(miri)))]
+        return crash::handle(patience);
+        #[cfg(not(all(target_os = "linux", not(miri))))]
+        {
+            let _ = patience;
+            Err(SignalError::Unsupported)
+        }
     }
 }
 

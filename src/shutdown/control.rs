@@ -21,6 +21,8 @@ pub(crate) struct Control {
     started: Instant,
     /// The latest flush that was asked for.
     flush_wanted: AtomicU64,
+    /// The latest flush that was served, for those who may not take the lock.
+    flush_done: AtomicU64,
     /// How often the sinks were to open their destinations again.
     reopen_wanted: AtomicU64,
     /// The shutdown's deadline, in nanoseconds after `started`; the greatest number until there is
@@ -50,6 +52,7 @@ impl Control {
         Control {
             started: Instant::now(),
             flush_wanted: AtomicU64::new(0),
+            flush_done: AtomicU64::new(0),
             reopen_wanted: AtomicU64::new(0),
             deadline: AtomicU64::new(u64::MAX),
             closed_at: AtomicU64::new(u64::MAX),
@@ -123,6 +126,8 @@ impl Control {
         answers.flush_served = wanted;
         answers.flush_error = error;
         drop(answers);
+        // Release: pairs with the Acquire in `is_flushed`.
+        self.flush_done.store(wanted, Ordering::Release);
         self.answered.notify_all();
     }
 
@@ -142,6 +147,12 @@ impl Control {
         } else {
             answers.report.as_ref().map(|_| Err(FlushError::Closed))
         }
+    }
+
+    /// Whether a flush has been served. Takes no lock.
+    #[cfg(any(feature = "signals", feature = "crash"))]
+    pub(crate) fn is_flushed(&self, ticket: FlushTicket) -> bool {
+        self.flush_done.load(Ordering::Acquire) >= ticket.0
     }
 
     // Shutdown.

@@ -50,6 +50,14 @@ impl Sink for Console {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<std::os::fd::RawFd> {
+        Some(match self.stream {
+            Stream::Stdout => libc::STDOUT_FILENO,
+            Stream::Stderr => libc::STDERR_FILENO,
+        })
+    }
 }
 
 #[cfg(all(test, not(miri)))]

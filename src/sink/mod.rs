@@ -83,6 +83,14 @@ pub trait Sink: Send {
         Ok(())
     }
 
+    /// Where a process that crashes may write a last line, beside what the sink does. Asked after
+    /// every other call; the descriptor is not used while one is under way. None unless a sink says
+    /// otherwise.
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<std::os::fd::RawFd> {
+        None
+    }
+
     /// Makes the sink fit for use in a forked child: see
     /// [`RingLogger::restart_in_child`](crate::RingLogger::restart_in_child). Called there before
     /// anything else is. Does what [`reopen`](Sink::reopen) does unless a sink says otherwise.

@@ -6,11 +6,19 @@
 
 pub(crate) mod affinity;
 pub(crate) mod console;
+#[cfg(all(feature = "crash", target_os = "linux", not(miri)))]
+pub(crate) mod crash;
 pub(crate) mod exclusive;
 pub(crate) mod exit;
 pub(crate) mod fork;
 pub(crate) mod mapping;
 pub(crate) mod membarrier;
 pub(crate) mod prefetch;
+#[cfg(all(
+    any(feature = "signals", feature = "crash"),
+    target_os = "linux",
+    not(miri)
+))]
+pub(crate) mod signal;
 pub(crate) mod thread;
 pub(crate) mod tsc;

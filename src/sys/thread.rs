@@ -1,4 +1,4 @@
-//! The identity of a thread.
+//! The identity of a thread, and which signals it gets.
 
 /// A number that no other live thread of the process has; never 0. On Linux it is the kernel's id,
 /// which `top -H`, `perf` and `/proc` show as well.
@@ -8,8 +8,39 @@ pub(crate) fn id() -> u64 {
     platform::id()
 }
 
+/// Keeps signals from being delivered to the calling thread, other than those that an instruction of
+/// its own causes and the one that profilers use. Threads that it starts inherit that.
+///
+/// A write beyond the limit on the size of files is then an error, and not the end of the process.
+/// Does nothing but on Linux.
+pub(crate) fn block_signals() {
+    platform::block_signals();
+}
+
 #[cfg(all(target_os = "linux", not(miri)))]
 mod platform {
+    pub(super) fn block_signals() {
+        const LET_THROUGH: [libc::c_int; 8] = [
+            libc::SIGSEGV,
+            libc::SIGBUS,
+            libc::SIGILL,
+            libc::SIGFPE,
+            libc::SIGABRT,
+            libc::SIGTRAP,
+            libc::SIGSYS,
+            libc::SIGPROF,
+        ];
+        // SAFETY: all zeros are a valid set, `sigfillset` writes one, and the kernel reads one.
+        unsafe {
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&mut set);
+            for signal in LET_THROUGH {
+                libc::sigdelset(&mut set, signal);
+            }
+            libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+        }
+    }
+
     pub(super) fn id() -> u64 {
         // By number, since the C library has had a function for it only since glibc 2.30.
         // SAFETY: gettid takes nothing and touches no memory.
@@ -32,6 +63,8 @@ mod platform {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     static NEXT: AtomicU64 = AtomicU64::new(1);
+
+    pub(super) fn block_signals() {}
 
     thread_local! {
         // Without a destructor, so that it lives as long as its thread. 0: none given yet.

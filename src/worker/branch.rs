@@ -143,6 +143,16 @@ impl Branch {
         }
     }
 
+    /// Where a process that crashes may write a last line. Not to a sink on a thread of its own, of
+    /// which nobody here knows when it is being called.
+    #[cfg(all(feature = "crash", unix))]
+    pub(crate) fn descriptor(&self) -> Option<std::os::fd::RawFd> {
+        match self {
+            Branch::Here(outlet) => outlet.descriptor(),
+            Branch::Apart(_) => None,
+        }
+    }
+
     /// Makes the sink fit for use in a forked child.
     pub(crate) fn restart_in_child(&mut self) -> Result<(), String> {
         match self {

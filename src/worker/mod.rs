@@ -14,6 +14,8 @@ mod threads;
 
 use std::cell::Cell;
 use std::sync::Arc;
+#[cfg(feature = "crash")]
+use std::sync::atomic::AtomicI32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -84,6 +86,10 @@ pub(crate) struct Common {
     pub(crate) control: Control,
     pub(crate) threads: Threads,
     pub(crate) sink_names: Vec<String>,
+    /// By the sinks' places, where a crash writes its line; -1 where there is none, or none that is
+    /// certain because the sink is being called.
+    #[cfg(feature = "crash")]
+    pub(crate) descriptors: Box<[AtomicI32]>,
     /// The process is a forked child: nothing may be written to the sinks.
     pub(crate) forked: AtomicBool,
     /// Records that came after the closing, by level.
@@ -92,6 +98,36 @@ pub(crate) struct Common {
 }
 
 impl Common {
+    /// Calls every sink, one after the other, and lets others see which one it is.
+    fn in_turn(&self, branches: &mut [Branch], mut call: impl FnMut(&mut Branch)) {
+        for (place, branch) in branches.iter_mut().enumerate() {
+            if self.forked.load(Ordering::Relaxed) {
+                // A sink forked, and this is the child: the rest is for the parent to do.
+                break;
+            }
+            let place_plus_one = place as u64 + 1;
+            self.counters
+                .in_sink
+                .store(place_plus_one, Ordering::Relaxed);
+            #[cfg(feature = "crash")]
+            self.descriptors[place].store(-1, Ordering::Release);
+            call(branch);
+            #[cfg(feature = "crash")]
+            self.show_descriptor(place, branch);
+        }
+        self.counters.in_sink.store(0, Ordering::Relaxed);
+    }
+
+    #[cfg(feature = "crash")]
+    fn show_descriptor(&self, place: usize, branch: &Branch) {
+        #[cfg(unix)]
+        let descriptor = branch.descriptor().unwrap_or(-1);
+        #[cfg(not(unix))]
+        let (descriptor, _) = (-1, branch);
+        // Release: pairs with the Acquire of a thread that crashes.
+        self.descriptors[place].store(descriptor, Ordering::Release);
+    }
+
     pub(crate) fn rejected(&self) -> PerLevel {
         PerLevel::new(std::array::from_fn(|level| {
             self.rejected[level].load(Ordering::Relaxed)
@@ -166,7 +202,8 @@ impl Worker {
         out.clear();
         let branches = sinks.into_iter().map(|to| Branch::new(to, &common));
         let branches = branches.collect::<Result<_, _>>()?;
-        let worker = Worker {
+        #[cfg_attr(not(feature = "crash"), expect(unused_mut))]
+        let mut worker = Worker {
             stamper,
             timeline,
             staging: Staging::new(),
@@ -197,6 +234,10 @@ impl Worker {
             consumer,
             common,
         };
+        #[cfg(feature = "crash")]
+        for (place, branch) in worker.delivery.branches.iter_mut().enumerate() {
+            worker.common.show_descriptor(place, branch);
+        }
         Ok((worker, stamper, warning))
     }
 
@@ -210,6 +251,8 @@ impl Worker {
     /// Runs rounds until the gate closes, then drains and reports, and answers true. Comes back
     /// earlier, with false, when a fork is under way: to be called again when it is over.
     pub(crate) fn run(&mut self) -> bool {
+        // Between rounds, too: what a signal handler does there must not wait for the consumer.
+        let _inside = Inside::enter(self.common.id);
         while !self.consumer.ring().gate().is_settled() {
             if self.consumer.ring().gate().is_closing() {
                 self.finish();
@@ -714,23 +757,14 @@ impl Delivery {
     fn deliver(&mut self, format: &mut TextFormat, now: u64) {
         let records = self.offered..self.rendered;
         let batch = Batch::marked(&self.out, &self.marks, self.offered);
-        for (place, branch) in self.branches.iter_mut().enumerate() {
-            if self.common.forked.load(Ordering::Relaxed) {
-                // A sink forked, and this is the child: the rest is for the parent to do.
-                break;
-            }
-            self.common
-                .counters
-                .in_sink
-                .store(place as u64 + 1, Ordering::Relaxed);
+        self.common.in_turn(&mut self.branches, |branch| {
             let voice = &mut voice(format, now);
             if self.out.is_empty() {
                 branch.retry(voice, &mut self.ledger);
             } else {
                 branch.offer(batch, records.clone(), voice, &mut self.ledger);
             }
-        }
-        self.common.counters.in_sink.store(0, Ordering::Relaxed);
+        });
         self.bytes += self.out.len() as u64;
         self.out.clear();
         self.marks.clear();
@@ -740,20 +774,11 @@ impl Delivery {
     /// Makes a call that costs no records of every sink, and answers what went wrong.
     fn call(&mut self, call: impl Fn(&mut Branch) -> Result<(), String>) -> Vec<String> {
         let mut failures = Vec::new();
-        for (place, branch) in self.branches.iter_mut().enumerate() {
-            if self.common.forked.load(Ordering::Relaxed) {
-                // As in `deliver`.
-                break;
-            }
-            self.common
-                .counters
-                .in_sink
-                .store(place as u64 + 1, Ordering::Relaxed);
+        self.common.in_turn(&mut self.branches, |branch| {
             if let Err(error) = call(branch) {
                 failures.push(format!("sink `{}`: {error}", branch.name()));
             }
-        }
-        self.common.counters.in_sink.store(0, Ordering::Relaxed);
+        });
         failures
     }
 
@@ -765,15 +790,7 @@ impl Delivery {
     /// Flushes every sink, and answers what went wrong first.
     fn flush(&mut self, wanted: u64, format: &mut TextFormat, now: u64) -> Option<FlushError> {
         let mut first = None;
-        for (place, branch) in self.branches.iter_mut().enumerate() {
-            if self.common.forked.load(Ordering::Relaxed) {
-                // As in `deliver`.
-                break;
-            }
-            self.common
-                .counters
-                .in_sink
-                .store(place as u64 + 1, Ordering::Relaxed);
+        self.common.in_turn(&mut self.branches, |branch| {
             let voice = &mut voice(format, now);
             if let Err(error) = branch.flush(wanted, voice, &mut self.ledger) {
                 first.get_or_insert(FlushError::Sink {
@@ -781,8 +798,7 @@ impl Delivery {
                     error,
                 });
             }
-        }
-        self.common.counters.in_sink.store(0, Ordering::Relaxed);
+        });
         first
     }
 

@@ -124,6 +124,11 @@ impl Outlet {
         self.call(|sink| sink.restart_in_child())
     }
 
+    #[cfg(all(feature = "crash", unix))]
+    pub(crate) fn descriptor(&self) -> Option<std::os::fd::RawFd> {
+        self.sink.descriptor()
+    }
+
     pub(crate) fn into_sink(self) -> Box<dyn Sink> {
         self.sink
     }

@@ -11,7 +11,11 @@ pub mod allocator;
 pub mod books;
 pub mod child;
 pub mod log;
+#[cfg(unix)]
+pub mod process;
 pub mod sinks;
+#[cfg(unix)]
+pub mod tally;
 
 pub use books::Books;
 pub use log::Log;

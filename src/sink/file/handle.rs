@@ -70,6 +70,11 @@ impl Handle {
         }
     }
 
+    #[cfg(unix)]
+    pub(super) fn descriptor(&self) -> std::os::fd::RawFd {
+        std::os::fd::AsRawFd::as_raw_fd(&self.file)
+    }
+
     /// Opens the name again, and closes what was open; or goes on with that.
     pub(super) fn reopen(&mut self) -> io::Result<()> {
         if self.identity.is_some() {

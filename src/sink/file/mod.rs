@@ -85,6 +85,11 @@ impl Sink for File {
     fn reopen(&mut self) -> io::Result<()> {
         self.handle.reopen()
     }
+
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<std::os::fd::RawFd> {
+        Some(self.handle.descriptor())
+    }
 }
 
 #[cfg(test)]
