@@ -26,6 +26,7 @@ use super::outlet::{Outlet, lose_all};
 use super::{Common, Inside, LAST_TRIES, voice};
 use crate::format::TextFormat;
 use crate::sink::{Batch, Collected, OffloadSettings as Settings, QueueFull, Sink};
+use crate::sys;
 
 /// How many emptied batches are kept, with their memory, for batches to come.
 const SPARE: usize = 4;
@@ -132,7 +133,10 @@ impl Offloaded {
             .name(format!("ringlog {}", name.replace('\0', "")))
             .spawn({
                 let shared = shared.clone();
-                move || Runner::new(sink, shared).run()
+                move || {
+                    sys::thread::block_signals();
+                    Runner::new(sink, shared).run();
+                }
             })?;
         Ok(Offloaded {
             name,
