@@ -32,8 +32,9 @@ pub(crate) struct Value {
 }
 
 impl Value {
-    /// Whether it is the argument's address that is stored.
-    pub(crate) fn is_address(&self) -> bool {
+    /// Whether the value is stored as text whatever its type: an address means nothing to whoever
+    /// reads the record, and what it points at may be gone.
+    pub(crate) fn is_text(&self) -> bool {
         self.spec.style == Style::Pointer
     }
 }
@@ -84,7 +85,7 @@ pub(crate) fn resolve(format: Vec<Piece>, names: &[String]) -> Option<Resolved> 
 fn count(values: &mut Vec<Value>, argument: usize) -> usize {
     let known = values
         .iter()
-        .position(|known| known.argument == argument && !known.is_address());
+        .position(|known| known.argument == argument && !known.is_text());
     known.unwrap_or_else(|| {
         values.push(Value {
             argument,

@@ -10,7 +10,7 @@ use crate::level::LevelFilter;
 use crate::logger::RingLogger;
 use crate::record::MAX_SLOTS;
 use crate::ring::Layout;
-use crate::sink::Destination;
+use crate::sink::{Destination, OffloadSettings};
 
 /// Sets up a [`RingLogger`].
 ///
@@ -99,11 +99,11 @@ impl Default for Builder {
 
 impl Builder {
     /// The least slots that a ring can have.
-    const LEAST_CAPACITY: usize = 16;
+    pub(super) const LEAST_CAPACITY: usize = 16;
     /// The most slots that a ring can have: 64 GiB.
-    const MOST_CAPACITY: usize = 1 << 30;
+    pub(super) const MOST_CAPACITY: usize = 1 << 30;
     /// The most lanes that a logger can have.
-    const MOST_LANES: usize = 1 << 16;
+    pub(super) const MOST_LANES: usize = 1 << 16;
 
     /// How many threads get a lane of their own, 0 to 65,536; default 16. Further threads use the
     /// shared ring, which costs them one locked instruction a record. With 0, all do.
@@ -308,7 +308,8 @@ impl Builder {
         };
         within("max_record_slots", self.max_record_slots, 1, MAX_SLOTS)?;
         for bytes in self.sinks.iter().filter_map(Destination::queue_bytes) {
-            within("queue_bytes", bytes, 1 << 10, 1 << 32)?;
+            let range = OffloadSettings::QUEUE_BYTES;
+            within("queue_bytes", bytes, *range.start(), *range.end())?;
         }
         Ok(Layout {
             lanes: within("lanes", self.lanes, 0, Self::MOST_LANES)?,

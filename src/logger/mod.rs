@@ -111,6 +111,10 @@ impl RingLogger {
         self.core().place.set_filter(level.into().into());
     }
 
+    pub(crate) fn replace_filter(&self, filter: Filter) {
+        self.core().place.set_filter(filter);
+    }
+
     /// The filter as it was last set. Takes a lock, and allocates.
     #[must_use]
     pub fn filter(&self) -> Filter {
@@ -128,7 +132,7 @@ impl RingLogger {
         F: TryInto<Filter>,
         FilterError: From<F::Error>,
     {
-        self.core().place.set_filter(filter.try_into()?);
+        self.replace_filter(filter.try_into()?);
         Ok(())
     }
 

@@ -113,9 +113,6 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// The most bytes of one.
-    pub(crate) const MOST: usize = MOST;
-
     pub(crate) const EMPTY: Block = Block {
         bytes: {
             let mut bytes = [0; MOST];

@@ -123,6 +123,14 @@ impl Fallback {
         self
     }
 
+    /// The pauses, where they are given.
+    #[cfg(feature = "config")]
+    pub(crate) fn probe(self, pause: Option<Duration>, longest: Option<Duration>) -> Self {
+        let pause = pause.unwrap_or(self.breaker.first_pause);
+        let longest = longest.unwrap_or(self.breaker.longest_pause);
+        self.probe_after(pause, longest)
+    }
+
     /// Gives a batch to one of the two. An entry that the other one has begun it gets whole.
     fn write_to(&mut self, to: usize, batch: &Batch<'_>) -> io::Result<usize> {
         let entry = batch.first(1);

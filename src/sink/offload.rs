@@ -1,6 +1,7 @@
 //! A sink on a thread of its own.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::Sink;
@@ -70,28 +71,35 @@ pub(crate) struct Settings {
     pub(crate) batch_age: Duration,
 }
 
+impl Settings {
+    pub(crate) const QUEUE_BYTES: RangeInclusive<usize> = 1 << 10..=1 << 30;
+    pub(crate) const BATCH_BYTES: RangeInclusive<usize> = 1..=1 << 20;
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            queue_bytes: 4 << 20,
+            when_full: QueueFull::default(),
+            batch_bytes: 64 << 10,
+            batch_records: usize::MAX,
+            batch_age: Duration::ZERO,
+        }
+    }
+}
+
 impl Offload {
     /// Puts the sink behind a queue of 4 MiB that refuses what does not fit, in batches of at most
     /// 64 KiB that are written as soon as the sink is free.
     #[must_use]
     pub fn new(sink: impl Sink + 'static) -> Self {
-        Offload::boxed(Box::new(sink))
-    }
-
-    pub(crate) fn boxed(sink: Box<dyn Sink>) -> Self {
         Offload {
-            sink,
-            settings: Settings {
-                queue_bytes: 4 << 20,
-                when_full: QueueFull::default(),
-                batch_bytes: 64 << 10,
-                batch_records: usize::MAX,
-                batch_age: Duration::ZERO,
-            },
+            sink: Box::new(sink),
+            settings: Settings::default(),
         }
     }
 
-    /// The most bytes of text that wait, 1 KiB to 4 GiB; default 4 MiB. The batch that the sink is
+    /// The most bytes of text that wait, 1 KiB to 1 GiB; default 4 MiB. The batch that the sink is
     /// being given is not counted. Building fails if it is out of range.
     #[must_use]
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
@@ -110,7 +118,8 @@ impl Offload {
     /// many is written without waiting for more; a single record that is longer goes alone.
     #[must_use]
     pub fn batch_bytes(mut self, bytes: usize) -> Self {
-        self.settings.batch_bytes = bytes.clamp(1, 1 << 20);
+        let range = Settings::BATCH_BYTES;
+        self.settings.batch_bytes = bytes.clamp(*range.start(), *range.end());
         self
     }
 
