@@ -21,7 +21,6 @@ mod text;
 mod time;
 
 pub(crate) use text::TextFormat;
-#[cfg(all(feature = "crash", target_os = "linux", not(miri)))]
 pub(crate) use time::date_and_time;
 
 use crate::level::Level;

@@ -158,6 +158,13 @@ impl<'a> Batch<'a> {
         self.first(self.marks.partition_point(fits))
     }
 
+    /// The first entries up to the first that is not of an earlier time, in nanoseconds since 1970.
+    pub(crate) fn before(&self, time: u64) -> Batch<'a> {
+        let is_later = |mark: &Mark| mark.time >= time;
+        let count = self.marks.iter().position(is_later);
+        self.first(count.unwrap_or(self.marks.len()))
+    }
+
     /// As few of the first entries as have at least so many bytes; all if they have fewer.
     pub(crate) fn at_least(&self, least: usize) -> Batch<'a> {
         let lacks = |mark: &Mark| mark.end() - self.start < least;

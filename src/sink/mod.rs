@@ -10,6 +10,7 @@ mod file;
 mod memory;
 mod null;
 mod offload;
+mod rolling;
 
 use std::io;
 use std::time::Duration;
@@ -18,11 +19,12 @@ pub use batch::{Batch, Entry};
 pub(crate) use batch::{Collected, Kept, Mark};
 pub use console::Console;
 pub use fallback::Fallback;
-pub use file::{File, OpenError};
+pub use file::{File, Fsync, OpenError};
 pub use memory::Memory;
 pub use null::Null;
 pub use offload::{Destination, Offload, QueueFull};
 pub(crate) use offload::{Place, Settings as OffloadSettings};
+pub use rolling::{Compression, Period, Rolling, RollingBuilder};
 
 /// A destination of log text.
 ///

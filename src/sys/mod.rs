@@ -10,6 +10,7 @@ pub(crate) mod console;
 pub(crate) mod crash;
 pub(crate) mod exclusive;
 pub(crate) mod exit;
+pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod mapping;
 pub(crate) mod membarrier;

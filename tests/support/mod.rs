@@ -13,6 +13,7 @@ pub mod child;
 pub mod log;
 #[cfg(unix)]
 pub mod process;
+pub mod seccomp;
 pub mod sinks;
 #[cfg(unix)]
 pub mod tally;

@@ -4,56 +4,98 @@
 //! nobody looks at, or that nobody ever can. So a handle looks at its name now and then, and at the
 //! number of names of what it has open after every write; and opens the name again when it is not
 //! what it was.
+//!
+//! A process that is killed may leave part of a line at the end of its file. A handle that goes on
+//! there begins on a line of its own.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::OpenError;
+use super::fsync::Syncer;
+use super::{Fsync, OpenError};
+use crate::sink::Batch;
 
 /// How often a handle looks whether its name is still that of its file.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// What happens to what a file holds when it is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Open {
+pub(in crate::sink) enum Open {
     /// It stays.
     Append,
     /// It goes.
     Truncate,
+    /// There must be no such file.
+    New,
     /// It stays; and opening does not wait, not even for the reader of a pipe.
     Again,
 }
 
 /// See the [module](self).
 #[derive(Debug)]
-pub(super) struct Handle {
+pub(in crate::sink) struct Handle {
     file: fs::File,
     /// Absolute, so that it is the same file if the process changes its directory.
     path: PathBuf,
+    /// Whether it is neither a pipe nor a device.
+    regular: bool,
     /// `None` for what has no place on a disk that it could be moved from.
     identity: Option<Identity>,
     looked: Instant,
+    /// How long the file is, as far as is known.
+    length: u64,
+    /// Whether the file ends within a line.
+    torn: bool,
+    syncer: Syncer,
 }
 
 impl Handle {
-    pub(super) fn open(path: &Path, how: Open) -> Result<Self, OpenError> {
+    pub(in crate::sink) fn open(path: &Path, how: Open, fsync: Fsync) -> Result<Self, OpenError> {
         let open = || {
             let absolute = std::path::absolute(path)?;
             let file = open(&absolute, how)?;
+            let found = file.metadata()?;
+            let regular = found.is_file();
             Ok(Handle {
-                identity: Identity::of(&file.metadata()?),
+                torn: regular && found.len() > 0 && ends_within_line(&absolute),
                 file,
                 path: absolute,
+                regular,
+                identity: Identity::of(&found),
                 looked: Instant::now(),
+                length: found.len(),
+                syncer: Syncer::new(fsync),
             })
         };
         open().map_err(|source| OpenError::new(path, source))
     }
 
+    /// Absolute.
+    pub(in crate::sink) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How long the file was after the last write.
+    pub(in crate::sink) fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub(in crate::sink) fn metadata(&self) -> io::Result<fs::Metadata> {
+        self.file.metadata()
+    }
+
+    pub(in crate::sink) fn set_fsync(&mut self, fsync: Fsync) {
+        self.syncer = Syncer::new(fsync);
+    }
+
+    pub(in crate::sink) fn fsync(&self) -> Fsync {
+        self.syncer.policy()
+    }
+
     /// One write to the file of the name, as far as anybody can know.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub(in crate::sink) fn write(&mut self, batch: &Batch<'_>) -> io::Result<usize> {
         if self.identity.is_some() && self.looked.elapsed() >= LOOK {
             self.looked = Instant::now();
             if !self.has_its_name() {
@@ -62,53 +104,108 @@ impl Handle {
             }
         }
         loop {
-            let taken = self.file.write(bytes)?;
-            if !self.is_deleted() {
-                return Ok(taken);
+            if self.torn {
+                self.end_line(batch)?;
             }
-            self.reopen()?;
+            let taken = self.file.write(batch.bytes())?;
+            self.syncer.wrote(&self.file, batch, taken);
+            let found = match self.identity {
+                Some(_) => self.file.metadata().ok(),
+                None => None,
+            };
+            match found {
+                Some(found) if names(&found) == Some(0) => self.reopen()?,
+                Some(found) => {
+                    self.length = found.len();
+                    return Ok(taken);
+                }
+                None => {
+                    self.length += taken as u64;
+                    return Ok(taken);
+                }
+            }
         }
     }
 
     #[cfg(unix)]
-    pub(super) fn descriptor(&self) -> std::os::fd::RawFd {
+    pub(in crate::sink) fn descriptor(&self) -> std::os::fd::RawFd {
         std::os::fd::AsRawFd::as_raw_fd(&self.file)
     }
 
-    /// Opens the name again, and closes what was open; or goes on with that.
-    pub(super) fn reopen(&mut self) -> io::Result<()> {
-        if self.identity.is_some() {
-            let new = Handle::open(&self.path, Open::Again)?;
-            *self = new;
+    /// Ends the line that somebody else began, if lines are what is written.
+    #[cold]
+    fn end_line(&mut self, batch: &Batch<'_>) -> io::Result<()> {
+        let whole_line = !batch.is_torn() && batch.bytes().ends_with(b"\n");
+        if !whole_line || self.file.write(b"\n")? == 1 {
+            self.torn = false;
         }
         Ok(())
     }
 
-    /// Whether the name is that of what is open.
-    fn has_its_name(&self) -> bool {
-        let found = fs::metadata(&self.path);
-        found.is_ok_and(|found| Identity::of(&found) == self.identity)
+    /// Does what is to be done by the clock.
+    pub(in crate::sink) fn tick(&mut self) -> io::Result<()> {
+        if self.regular {
+            self.syncer.tick(&self.file)
+        } else {
+            Ok(())
+        }
     }
 
-    /// Whether what is open has a name no more.
-    fn is_deleted(&self) -> bool {
-        self.identity.is_some()
-            && self
-                .file
-                .metadata()
-                .is_ok_and(|found| names(&found) == Some(0))
+    pub(in crate::sink) fn flush(&mut self) -> io::Result<()> {
+        if self.regular {
+            self.syncer.flush(&self.file)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Nothing more will be written.
+    pub(in crate::sink) fn close(&mut self) -> io::Result<()> {
+        if self.regular && self.syncer.policy() != Fsync::Never {
+            self.syncer.close(&self.file)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Opens the name again, and closes what was open; or goes on with that.
+    pub(in crate::sink) fn reopen(&mut self) -> io::Result<()> {
+        if self.identity.is_some() {
+            let new = Handle::open(&self.path, Open::Again, self.syncer.policy())?;
+            let mut old = std::mem::replace(self, new);
+            old.close()?;
+        }
+        Ok(())
+    }
+
+    /// Gives the file another name.
+    pub(in crate::sink) fn rename(&mut self, path: &Path) -> io::Result<()> {
+        fs::rename(&self.path, path)?;
+        path.clone_into(&mut self.path);
+        Ok(())
+    }
+
+    /// The file, if it is still to be written to disk; closes it otherwise.
+    pub(in crate::sink) fn into_unsynced(self) -> Option<fs::File> {
+        self.syncer.is_dirty().then_some(self.file)
+    }
+
+    /// Whether the name is that of what is open.
+    pub(in crate::sink) fn has_its_name(&self) -> bool {
+        let found = fs::metadata(&self.path);
+        found.is_ok_and(|found| Identity::of(&found) == self.identity)
     }
 }
 
 fn open(path: &Path, how: Open) -> io::Result<fs::File> {
     let mut options = fs::OpenOptions::new();
-    options.create(true);
+    options.create(true).create_new(how == Open::New);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
         // The library's `append` would rule out `truncate`.
         let flags = match how {
-            Open::Append | Open::Truncate => libc::O_APPEND,
+            Open::Append | Open::Truncate | Open::New => libc::O_APPEND,
             Open::Again => libc::O_APPEND | libc::O_NONBLOCK,
         };
         options.write(true).custom_flags(flags);
@@ -116,10 +213,22 @@ fn open(path: &Path, how: Open) -> io::Result<fs::File> {
     }
     #[cfg(not(unix))]
     match how {
-        Open::Append | Open::Again => options.append(true),
+        Open::Append | Open::New | Open::Again => options.append(true),
         Open::Truncate => options.write(true).truncate(true),
     };
     options.open(path)
+}
+
+/// Whether the last line of the file has no end. A file that may not be read is taken at its best.
+fn ends_within_line(path: &Path) -> bool {
+    let last_byte = || {
+        let mut file = fs::File::open(path)?;
+        file.seek(SeekFrom::End(-1))?;
+        let mut byte = [0];
+        file.read_exact(&mut byte)?;
+        Ok::<u8, io::Error>(byte[0])
+    };
+    last_byte().is_ok_and(|byte| byte != b'\n')
 }
 
 /// What tells a file from every other.

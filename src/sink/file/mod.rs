@@ -1,27 +1,31 @@
 //! A file.
 
-mod handle;
+mod fsync;
+pub(super) mod handle;
 mod open_error;
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use super::{Batch, Sink};
 use handle::{Handle, Open};
 
+pub use fsync::Fsync;
 pub use open_error::OpenError;
 
 /// Writes to a file, a batch per system call.
 ///
 /// Once a batch has been written it is the kernel's, and survives the end of the process, however
-/// that comes; it does not survive the end of the machine before the kernel has written it to disk,
-/// which this sink does not wait for.
+/// that comes; it survives the end of the machine once the kernel has written it to disk, for which
+/// this sink waits only as [`fsync`](Self::fsync) says.
 ///
 /// On a full disk, what was not written is kept by the consumer, as far as there is room, and tried
 /// again. The descriptor is not inherited by programs that the process starts.
 ///
 /// Every write goes to where the file ends at that moment, so several processes can log to one file,
-/// and a file that another program empties is filled from its beginning again.
+/// and a file that another program empties is filled from its beginning again. What is added to a
+/// file that ends within a line, as after a process that was killed, begins on a line of its own.
 ///
 /// A file that was renamed is written to until that is noticed, a quarter of a second later at most
 /// if there is something to write; then the name is opened again. A file that was deleted is noticed
@@ -61,9 +65,16 @@ impl File {
 
     fn open(path: &Path, how: Open) -> Result<Self, OpenError> {
         Ok(File {
-            handle: Handle::open(path, how)?,
+            handle: Handle::open(path, how, Fsync::default())?,
             name: format!("file {}", path.display()),
         })
+    }
+
+    /// When what was written is made to survive the end of the machine; default [`Fsync::Never`].
+    #[must_use]
+    pub fn fsync(mut self, fsync: Fsync) -> Self {
+        self.handle.set_fsync(fsync);
+        self
     }
 }
 
@@ -74,12 +85,12 @@ impl Sink for File {
 
     /// One `write(2)`, and one `fstat(2)` to see whether the file still has a name.
     fn write(&mut self, batch: &Batch<'_>) -> io::Result<usize> {
-        self.handle.write(batch.bytes())
+        self.handle.write(batch)
     }
 
-    /// Does nothing: nothing waits in the process.
+    /// Waits for the disk if [`fsync`](File::fsync) says so. Nothing waits in the process.
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.handle.flush()
     }
 
     fn reopen(&mut self) -> io::Result<()> {
@@ -89,6 +100,14 @@ impl Sink for File {
     #[cfg(unix)]
     fn descriptor(&self) -> Option<std::os::fd::RawFd> {
         Some(self.handle.descriptor())
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        self.handle.tick()
+    }
+
+    fn close(&mut self, _time_left: Duration) -> io::Result<()> {
+        self.handle.close()
     }
 }
 

@@ -14,12 +14,16 @@ pub struct OpenError {
 }
 
 impl OpenError {
-    pub(super) fn new(path: &Path, source: io::Error) -> Self {
+    pub(in crate::sink) fn new(path: &Path, source: io::Error) -> Self {
         OpenError {
             path: path.to_owned(),
             directory: what_of_directory(path, &source),
             source,
         }
+    }
+
+    pub(in crate::sink) fn kind(&self) -> ErrorKind {
+        self.source.kind()
     }
 
     /// The file.
