@@ -22,7 +22,7 @@ mod support;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -305,27 +305,14 @@ fn parse(line: &str) -> Option<(usize, &str)> {
     Some((producer.parse().ok()?, message)).filter(|_| is_prefix)
 }
 
-/// A folder in memory, or the temporary folder with a note that it may be on a disk.
-fn folder() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() {
-        return memory.into();
-    }
-    let folder = std::env::temp_dir();
-    eprintln!(
-        "throughput: there is no /dev/shm; the file lies in {}, and its disk is measured too",
-        folder.display()
-    );
-    folder
-}
-
 fn run(options: &Options) -> Result<(), String> {
     let mut cases = Case::all();
     cases.retain(|case| case.name.contains(&options.filter));
     if cases.is_empty() {
         return Err(format!("no case has `{}` in its name", options.filter));
     }
-    let file = folder().join(format!("ringlog-throughput-{}.log", std::process::id()));
+    let file =
+        support::memory_folder().join(format!("ringlog-throughput-{}.log", std::process::id()));
     for _ in 0..options.reps {
         for case in &mut cases {
             case.repeat(options, &file)?;

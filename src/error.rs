@@ -247,3 +247,40 @@ impl std::error::Error for SignalError {
         }
     }
 }
+
+/// A text is not a [`Symbol`](crate::Symbol).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SymbolError {
+    /// It has more than 16 bytes.
+    TooLong {
+        /// How many it has.
+        length: usize,
+    },
+    /// It has a zero byte in it.
+    HasZero {
+        /// Where, from 0.
+        at: usize,
+    },
+    /// It is not UTF-8.
+    NotUtf8 {
+        /// The place of the first byte that is wrong, from 0.
+        at: usize,
+    },
+}
+
+impl fmt::Display for SymbolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SymbolError::TooLong { length } => write!(
+                f,
+                "a symbol has at most {} bytes, and this one has {length}",
+                crate::Symbol::MOST
+            ),
+            SymbolError::HasZero { at } => write!(f, "a symbol has no zero byte, as byte {at} is"),
+            SymbolError::NotUtf8 { at } => write!(f, "a symbol is UTF-8, and byte {at} is not"),
+        }
+    }
+}
+
+impl std::error::Error for SymbolError {}

@@ -4,7 +4,9 @@ mod callsite;
 mod clock;
 mod config;
 mod error;
+mod error_chain;
 mod filter;
+mod fixed;
 mod format;
 mod level;
 mod logger;
@@ -14,6 +16,7 @@ mod ring;
 mod shutdown;
 pub mod sink;
 mod stats;
+mod symbol;
 mod sys;
 mod worker;
 
@@ -23,15 +26,19 @@ pub use config::{Builder, Idle, Overflow};
 pub use config::{Config, ConfigError, ConfigPlace};
 #[cfg(any(feature = "signals", feature = "crash"))]
 pub use error::SignalError;
-pub use error::{BuildError, FlushError, PinError, RestartError};
+pub use error::{BuildError, FlushError, PinError, RestartError, SymbolError};
+pub use error_chain::{ErrorChain, error_chain};
 pub use filter::{Filter, FilterError};
+pub use fixed::Fixed;
 pub use level::{Level, LevelFilter, ParseLevelError};
 pub use logger::{
     ContextGuard, Guard, Outcome, ParseTraceIdError, Producer, RingLogger, TraceId, configure,
     logger,
 };
+pub use record::Record;
 pub use shutdown::{ShutdownOutcome, ShutdownReport};
 pub use stats::{PerLevel, Stats};
+pub use symbol::Symbol;
 
 /// What the macros expand to. Not part of the public API: it changes without notice.
 #[doc(hidden)]
@@ -39,8 +46,9 @@ pub mod __private {
     pub use crate::callsite::{Callsite, Metadata};
     pub use crate::logger::{Global, Log, Outcome, enabled, enter_context, submit, submit_at};
     pub use crate::record::{
-        Align, CaptureScalar, CaptureText, CaptureTyped, Count, Field, FieldDebug, FieldDisplay,
-        FieldTyped, Piece, Probe, Sign, Spec, Style, capture_text,
+        AddressProbe, Align, CaptureScalar, CaptureText, CaptureTyped, Count, Derived, Field,
+        FieldDebug, FieldDisplay, FieldTyped, Form, Member, Piece, PlainProbe, Probe, Put, Shape,
+        Sign, Spec, Style, Type, Variant, capture_text,
     };
     pub use ringlog_macros::{context_impl, rlog_impl};
 }

@@ -8,6 +8,8 @@ pub mod cores;
 pub mod results;
 pub mod ticks;
 
+use std::path::{Path, PathBuf};
+
 /// The lowest value, the median (of an even number of values, the higher of the two in the middle),
 /// and the highest value.
 ///
@@ -22,6 +24,20 @@ pub fn spread(values: &[f64]) -> [f64; 3] {
         sorted[sorted.len() / 2],
         sorted[sorted.len() - 1],
     ]
+}
+
+/// A folder in memory, or the temporary folder with a note that it may be on a disk.
+pub fn memory_folder() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() {
+        return memory.into();
+    }
+    let folder = std::env::temp_dir();
+    eprintln!(
+        "there is no /dev/shm; the log lies in {}, and its disk is measured too",
+        folder.display()
+    );
+    folder
 }
 
 /// Whether this process was started by `cargo bench`.

@@ -32,9 +32,8 @@ pub(crate) struct Value {
 }
 
 impl Value {
-    /// Whether the value is stored as text whatever its type: an address means nothing to whoever
-    /// reads the record, and what it points at may be gone.
-    pub(crate) fn is_text(&self) -> bool {
+    /// Whether it is the argument's address that is stored.
+    pub(crate) fn is_address(&self) -> bool {
         self.spec.style == Style::Pointer
     }
 }
@@ -85,7 +84,7 @@ pub(crate) fn resolve(format: Vec<Piece>, names: &[String]) -> Option<Resolved> 
 fn count(values: &mut Vec<Value>, argument: usize) -> usize {
     let known = values
         .iter()
-        .position(|known| known.argument == argument && !known.is_text());
+        .position(|known| known.argument == argument && !known.is_address());
     known.unwrap_or_else(|| {
         values.push(Value {
             argument,

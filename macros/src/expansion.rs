@@ -216,10 +216,10 @@ fn captured_field(private: &TokenStream, number: usize, field: &Field, typed: bo
     let value = fill(first, "*$reference", &[("reference", &reference)]);
     let mut formatted = text(last, format);
     formatted.extend(code(", $value", &[("value", &value)]));
-    let capture = if typed {
-        "(&$private::Probe($reference)).capture($write)"
-    } else {
-        "$private::capture_text($write)"
+    let capture = match field.capture {
+        _ if !typed => "$private::capture_text($write)",
+        Capture::Display => "(&$private::PlainProbe($reference)).capture($write)",
+        _ => "(&$private::Probe($reference)).capture($write)",
     };
     code(
         capture,
@@ -391,17 +391,19 @@ impl Expansion {
             formatted.extend(code(", $value", &[("value", &value)]));
         }
         let write = write(&formatted);
-        if value.is_text() {
-            self.code("$private::capture_text($write)", &[("write", &write)])
-        } else {
-            self.code(
-                "(&$private::Probe($reference)).capture($write)",
-                &[
-                    ("reference", &self.argument(value.argument)),
-                    ("write", &write),
-                ],
-            )
-        }
+        let probe = match value.spec.style {
+            Style::Debug | Style::DebugLowerHex | Style::DebugUpperHex => "$private::Probe",
+            Style::Pointer => "$private::AddressProbe",
+            _ => "$private::PlainProbe",
+        };
+        self.code(
+            "(&$probe($reference)).capture($write)",
+            &[
+                ("probe", &self.code(probe, &[])),
+                ("reference", &self.argument(value.argument)),
+                ("write", &write),
+            ],
+        )
     }
 
     fn pieces(&self) -> TokenStream {

@@ -8,6 +8,7 @@
 //! Rendering never fails and never panics, whatever the bytes of a record are: what they do not
 //! hold is marked as missing in the line.
 
+mod composite;
 mod escape;
 mod float;
 mod line;

@@ -9,6 +9,7 @@
 use std::fmt;
 use std::io::Write as _;
 
+use super::composite;
 use super::float::{self, Float};
 use super::line::Put as _;
 use super::number;
@@ -61,6 +62,28 @@ impl Resolved {
         precision: None,
     };
 
+    /// The same with `{:?}` in place of what is not of its kind.
+    pub(super) fn as_debug(&self) -> Resolved {
+        let mut spec = *self;
+        if !self.is_debug() {
+            spec.spec.style = Style::Debug;
+        }
+        spec
+    }
+
+    /// Whether the style is `{:?}` or of its kind.
+    pub(super) fn is_debug(&self) -> bool {
+        matches!(
+            self.spec.style,
+            Style::Debug | Style::DebugLowerHex | Style::DebugUpperHex
+        )
+    }
+
+    /// `#`.
+    pub(super) fn is_alternate(&self) -> bool {
+        self.spec.alternate
+    }
+
     /// `{:.n}`.
     pub(super) fn fixed(precision: usize) -> Resolved {
         Resolved {
@@ -93,7 +116,38 @@ pub(super) fn put_value(out: &mut Vec<u8>, value: Value<'_>, spec: &Resolved) {
             out.bytes(chars.kept);
             put_cut(out, chars.cut);
         }
+        Value::Fixed(value) => put_number(out, spec, value.mantissa < 0, |out| {
+            let mut text = String::new();
+            let _ = value.write_magnitude(spec.precision, &mut text);
+            out.bytes(text.as_bytes());
+            0
+        }),
+        Value::Pointer(address) => {
+            let mut spec = *spec;
+            spec.spec.style = Style::Pointer;
+            put_integer(out, Integer::unsigned(address), &spec);
+        }
+        Value::Duration(duration) => put_padded(out, spec, |out| {
+            match (spec.precision, spec.spec.sign == Sign::Plus) {
+                (None, false) => put_format(out, format_args!("{duration:?}")),
+                (None, true) => put_format(out, format_args!("{duration:+?}")),
+                (Some(digits), false) => put_format(out, format_args!("{duration:.digits$?}")),
+                (Some(digits), true) => put_format(out, format_args!("{duration:+.digits$?}")),
+            }
+        }),
+        Value::SystemTime(time) => composite::put_system_time(out, time, spec),
+        Value::Ip(address) => put_displayed(out, format_args!("{address}"), spec),
+        Value::Socket(address) => put_displayed(out, format_args!("{address}"), spec),
+        Value::ErrorChain(chain) => composite::put_error_chain(out, chain, spec),
+        Value::Composite(value) => composite::put(out, value, spec),
     }
+}
+
+/// Appends what `{}` makes of a value that is padded and cut like text.
+fn put_displayed(out: &mut Vec<u8>, displayed: fmt::Arguments<'_>, spec: &Resolved) {
+    let mut text = Vec::new();
+    put_format(&mut text, displayed);
+    put_text(out, &text, 0, spec);
 }
 
 /// Says how much of a text is missing, if any is.
@@ -103,7 +157,7 @@ pub(super) fn put_cut(out: &mut Vec<u8>, cut: u32) {
     }
 }
 
-fn put_format(out: &mut Vec<u8>, arguments: fmt::Arguments<'_>) {
+pub(super) fn put_format(out: &mut Vec<u8>, arguments: fmt::Arguments<'_>) {
     out.write_fmt(arguments)
         .expect("a vector takes everything, and numbers and text format without errors");
 }

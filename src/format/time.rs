@@ -59,6 +59,18 @@ impl TimeText {
     }
 }
 
+/// Appends a time that is not a record's. False if it has no year of four digits from 1970 on.
+pub(super) fn put_unix_time(out: &mut Vec<u8>, seconds: i64, nanos: u32) -> bool {
+    /// The first second of the year 10000.
+    const END: u64 = 253_402_300_800;
+    let Some(seconds) = u64::try_from(seconds).ok().filter(|&it| it < END) else {
+        return false;
+    };
+    out.bytes(&date_and_time(seconds));
+    out.bytes(format!("{nanos:09}Z").as_bytes());
+    true
+}
+
 /// `YYYY-MM-DDTHH:MM:SS.` of a second since 1970.
 pub(crate) fn date_and_time(unix_seconds: u64) -> [u8; FRACTION] {
     let (year, month, day) = civil_from_days(unix_seconds / 86_400);

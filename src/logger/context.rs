@@ -100,8 +100,8 @@ impl Drop for ContextGuard {
 /// Adds fields to all records of the calling thread. What `context!` expands to.
 pub fn enter_context<V: Values>(names: &[&str], mut values: V) -> ContextGuard {
     // Outside of the borrow, because it may run code of the user's, which may log.
-    let mut scratch = Scratch::new();
-    values.prepare(&mut scratch);
+    let mut scratch = Scratch::new(Block::MOST);
+    Values::prepare(&mut values, &mut scratch);
     let id = STACK.with(|stack| {
         let mut stack = stack.try_borrow_mut().ok()?;
         let beside: usize = names.iter().map(|name| field_bytes(name)).sum();

@@ -12,7 +12,8 @@ use crate::callsite::{Callsite, GLOBAL_PLACE};
 use crate::clock::Timestamp;
 use crate::level::Level;
 use crate::record::{
-    FIRST_PAYLOAD, Header, Payload, Scratch, Values, flags, slots_of, write_record, write_values,
+    Buffered, FIRST_PAYLOAD, Header, Payload, Scratch, Values, flags, slots_of, write_record,
+    write_values,
 };
 use crate::ring::lane::Lane;
 use crate::ring::slab::Span;
@@ -177,11 +178,11 @@ impl Core {
             statement: site.id(V::TYPES),
             flags,
         };
-        if V::FORMATTED > 0 || V::FIXED > FIRST_PAYLOAD {
+        if V::PREPARED > 0 || V::FIXED > FIRST_PAYLOAD {
             return self.submit_buffered(way.lane(), level, header, values);
         }
         let payload = V::FIXED + values.variable(&Scratch::EMPTY, usize::MAX);
-        if V::TEXTS > 0 && payload > FIRST_PAYLOAD {
+        if V::VARIES && payload > FIRST_PAYLOAD {
             return self.submit_buffered(way.lane(), level, header, values);
         }
         // SAFETY: a path has the caller's own lane, of this ring, or null.
@@ -232,26 +233,40 @@ impl Core {
         self.submit_buffered(ptr::null(), level, header, values)
     }
 
-    /// Any record, any way: formats what is to be formatted, then copies bytes.
+    /// Any record, any way. Takes the values, so that the caller need not have them in memory.
     #[cold]
     #[inline(never)]
     fn submit_buffered<V: Values>(
         &self,
         lane: *const Lane,
         level: Level,
-        mut header: Header,
+        header: Header,
         mut values: V,
     ) -> Outcome {
-        let mut scratch = Scratch::new();
-        values.prepare(&mut scratch);
-        let most = self.hot.most_payload as usize;
+        self.submit_any(lane, level, header, &mut values)
+    }
+
+    /// Makes what is to be made at the call, then copies bytes.
+    #[inline(never)]
+    fn submit_any(
+        &self,
+        lane: *const Lane,
+        level: Level,
+        mut header: Header,
+        values: &mut dyn Buffered,
+    ) -> Outcome {
         // In the shared ring, the thread's number takes part of the record.
         let prefix = if lane.is_null() { size_of::<u64>() } else { 0 };
+        let most = self.hot.most_payload as usize - prefix;
         let context = context::current();
-        if context.is_some() {
+        let mut others = values.fixed();
+        if let Some(context) = &context {
             header.flags |= flags::CONTEXT;
+            others += context.bytes().len().min(most / 2);
         }
-        let payload = Payload::new(&values, &scratch, context, most - prefix);
+        let mut scratch = Scratch::new(most.saturating_sub(others));
+        values.prepare(&mut scratch);
+        let payload = Payload::new(values, &scratch, context, most);
         self.submit_bytes(lane, level, header, &payload)
     }
 

@@ -113,6 +113,9 @@ pub(crate) struct Block {
 }
 
 impl Block {
+    /// The most bytes of one.
+    pub(crate) const MOST: usize = MOST;
+
     pub(crate) const EMPTY: Block = Block {
         bytes: {
             let mut bytes = [0; MOST];

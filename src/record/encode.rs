@@ -1,4 +1,4 @@
-//! Arguments to typed bytes.
+//! Captured values to the bytes of a record.
 //!
 //! Everything that can run user code or can vary happens before a slot is claimed: arguments are
 //! evaluated, those without a typed form are formatted into a [`Scratch`], and all are measured.
@@ -8,8 +8,10 @@ use core::fmt::{self, Write as _};
 use core::mem::MaybeUninit;
 use core::ptr;
 
+use super::capture::{Buffered, Values};
 use super::context::{self, Block};
-use super::{Type, TypeList};
+use super::value::{Checked, Unchecked};
+use super::values::text::kept;
 use crate::ring::slab::Span;
 use crate::ring::slot::{Body, SPAN_SHIFT};
 
@@ -80,597 +82,22 @@ impl Header {
     }
 }
 
-/// A type that a record stores as it is, to be formatted by the consumer.
-///
-/// # Safety
-///
-/// [`put`](Encode::put) writes exactly as many bytes as the type and [`text`](Encode::text) say.
-#[diagnostic::on_unimplemented(message = "`{Self}` has no typed form in a record")]
-pub unsafe trait Encode {
-    /// How the decoder reads it back.
-    const TYPE: Type;
-
-    /// The bytes it always takes; for text, those of the length.
-    const FIXED: usize;
-
-    /// The text to be stored, if it is text.
-    #[inline(always)]
-    fn text(&self) -> Option<&str> {
-        None
-    }
-
-    /// Writes a value that is not text, and answers the end of what was written.
-    ///
-    /// # Safety
-    ///
-    /// `at` is valid for writes of `FIXED` bytes.
-    unsafe fn put(&self, at: *mut u8) -> *mut u8;
-}
-
-/// Copies a few bytes and answers where they end.
-///
-/// # Safety
-///
-/// `at` is valid for writes of the bytes.
-#[inline(always)]
-unsafe fn copy<const N: usize>(bytes: [u8; N], at: *mut u8) -> *mut u8 {
-    // SAFETY: by contract.
-    unsafe {
-        at.cast::<[u8; N]>().write_unaligned(bytes);
-        at.add(N)
-    }
-}
-
-macro_rules! encode_numbers {
-    ($($rust:ty => $name:ident),* $(,)?) => {$(
-        // SAFETY: `put` writes the bytes of the number, whose size is `FIXED`.
-        unsafe impl Encode for $rust {
-            const TYPE: Type = Type::$name;
-            const FIXED: usize = size_of::<$rust>();
-
-            #[inline(always)]
-            unsafe fn put(&self, at: *mut u8) -> *mut u8 {
-                // SAFETY: by contract.
-                unsafe { copy(self.to_le_bytes(), at) }
-            }
-        }
-    )*};
-}
-
-encode_numbers! {
-    i8 => I8, i16 => I16, i32 => I32, i64 => I64, i128 => I128,
-    u8 => U8, u16 => U16, u32 => U32, u64 => U64, u128 => U128,
-    f32 => F32, f64 => F64,
-}
-
-#[cfg(target_pointer_width = "64")]
-encode_numbers! { isize => I64, usize => U64 }
-#[cfg(target_pointer_width = "32")]
-encode_numbers! { isize => I32, usize => U32 }
-
-// SAFETY: one byte.
-unsafe impl Encode for bool {
-    const TYPE: Type = Type::Bool;
-    const FIXED: usize = 1;
-
-    #[inline(always)]
-    unsafe fn put(&self, at: *mut u8) -> *mut u8 {
-        // SAFETY: by contract.
-        unsafe { copy([u8::from(*self)], at) }
-    }
-}
-
-// SAFETY: four bytes.
-unsafe impl Encode for char {
-    const TYPE: Type = Type::Char;
-    const FIXED: usize = 4;
-
-    #[inline(always)]
-    unsafe fn put(&self, at: *mut u8) -> *mut u8 {
-        // SAFETY: by contract.
-        unsafe { copy(u32::from(*self).to_le_bytes(), at) }
-    }
-}
-
-// SAFETY: no bytes.
-unsafe impl Encode for () {
-    const TYPE: Type = Type::Unit;
-    const FIXED: usize = 0;
-
-    #[inline(always)]
-    unsafe fn put(&self, at: *mut u8) -> *mut u8 {
-        at
-    }
-}
-
-/// The bytes of a text's length.
-const LENGTH: usize = size_of::<u16>();
-
-/// The bytes of the number that follows the length of a text that was cut.
-const CUT_LENGTH: usize = size_of::<u32>();
-
-// SAFETY: text is written by `put_text`; `put` is not called.
-unsafe impl Encode for str {
-    const TYPE: Type = Type::Str;
-    const FIXED: usize = LENGTH;
-
-    #[inline(always)]
-    fn text(&self) -> Option<&str> {
-        Some(self)
-    }
-
-    #[inline(always)]
-    unsafe fn put(&self, at: *mut u8) -> *mut u8 {
-        at
-    }
-}
-
-// SAFETY: as `str`.
-unsafe impl Encode for String {
-    const TYPE: Type = Type::Str;
-    const FIXED: usize = LENGTH;
-
-    #[inline(always)]
-    fn text(&self) -> Option<&str> {
-        Some(self)
-    }
-
-    #[inline(always)]
-    unsafe fn put(&self, at: *mut u8) -> *mut u8 {
-        at
-    }
-}
-
-macro_rules! encode_references {
-    ($($reference:ty),*) => {$(
-        // SAFETY: as `T`.
-        unsafe impl<T: Encode + ?Sized> Encode for $reference {
-            const TYPE: Type = T::TYPE;
-            const FIXED: usize = T::FIXED;
-
-            #[inline(always)]
-            fn text(&self) -> Option<&str> {
-                (**self).text()
-            }
-
-            #[inline(always)]
-            unsafe fn put(&self, at: *mut u8) -> *mut u8 {
-                // SAFETY: by contract.
-                unsafe { (**self).put(at) }
-            }
-        }
-    )*};
-}
-
-encode_references!(&T, &mut T);
-
-/// How much of a text of this length is stored when `limit` bytes are allowed to each.
-#[inline(always)]
-fn kept(text: &str, limit: usize) -> usize {
-    if text.len() <= limit {
-        return text.len();
-    }
-    let mut end = limit;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    end
-}
-
-/// The bytes that a text takes beside its length.
-#[inline(always)]
-fn text_bytes(text: &str, limit: usize) -> usize {
-    let kept = kept(text, limit);
-    if kept < text.len() {
-        kept + CUT_LENGTH
-    } else {
-        kept
-    }
-}
-
-/// Writes a text, and answers the end of what was written. `missing` bytes were cut off before.
-///
-/// # Safety
-///
-/// `at` is valid for writes of `LENGTH + text_bytes(text, limit)` bytes, and of `CUT_LENGTH` more
-/// if anything is missing.
-#[inline(always)]
-unsafe fn put_text(text: &str, missing: usize, at: *mut u8, limit: usize) -> *mut u8 {
-    let kept = kept(text, limit);
-    let cut = text.len() - kept + missing;
-    // SAFETY: by contract.
-    unsafe {
-        let at = if cut == 0 {
-            copy((kept as u16).to_le_bytes(), at)
-        } else {
-            let at = copy((kept as u16 | Type::CUT).to_le_bytes(), at);
-            copy(u32::try_from(cut).unwrap_or(u32::MAX).to_le_bytes(), at)
-        };
-        ptr::copy_nonoverlapping(text.as_ptr(), at, kept);
-        at.add(kept)
-    }
-}
-
-/// An argument on its way to being captured; how, is decided by the traits that its type has.
-#[derive(Debug)]
-pub struct Probe<'a, T>(pub &'a T);
-
-/// Captures a type that is stored as it is. Found before [`CaptureText`] by method lookup.
-pub trait CaptureTyped<'a> {
-    /// The type.
-    type Stored: Encode;
-
-    /// The value; how it would be formatted is not needed.
-    fn capture<F>(&self, format: F) -> Typed<'a, Self::Stored>
-    where
-        F: FnOnce(&mut dyn fmt::Write) -> fmt::Result;
-}
-
-impl<'a, T: Encode> CaptureTyped<'a> for Probe<'a, T> {
-    type Stored = T;
-
-    #[inline(always)]
-    fn capture<F>(&self, _format: F) -> Typed<'a, T>
-    where
-        F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
-    {
-        Typed(self.0)
-    }
-}
-
-/// Captures any other type: it is formatted at the call.
-pub trait CaptureText {
-    /// The value, as what formats it.
-    fn capture<F>(&self, format: F) -> Text<F>
-    where
-        F: FnOnce(&mut dyn fmt::Write) -> fmt::Result;
-}
-
-impl<T> CaptureText for &Probe<'_, T> {
-    #[inline(always)]
-    fn capture<F>(&self, format: F) -> Text<F>
-    where
-        F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
-    {
-        capture_text(format)
-    }
-}
-
-/// Captures a plain field of a type that is stored as it is. Found before [`FieldDisplay`] and
-/// [`FieldDebug`] by method lookup.
-pub trait FieldTyped<'a> {
-    /// The type.
-    type Stored: Encode;
-
-    /// The value.
-    fn capture_field(&self) -> Typed<'a, Self::Stored>;
-}
-
-impl<'a, T: Encode> FieldTyped<'a> for &&Probe<'a, T> {
-    type Stored = T;
-
-    #[inline(always)]
-    fn capture_field(&self) -> Typed<'a, T> {
-        Typed(self.0)
-    }
-}
-
-/// Captures a plain field of any other type that has `Display`.
-pub trait FieldDisplay {
-    /// The value, as what formats it.
-    fn capture_field(&self) -> impl Value;
-}
-
-impl<T: fmt::Display> FieldDisplay for &Probe<'_, T> {
-    #[inline(always)]
-    fn capture_field(&self) -> impl Value {
-        capture_text(|writer: &mut dyn fmt::Write| write!(writer, "{}", self.0))
-    }
-}
-
-/// Captures a plain field of any type that is left.
-pub trait FieldDebug<T> {
-    /// The value, as what formats it.
-    fn capture_field(&self) -> impl Value
-    where
-        T: FieldValue;
-}
-
-impl<T> FieldDebug<T> for Probe<'_, T> {
-    #[inline(always)]
-    fn capture_field(&self) -> impl Value
-    where
-        T: FieldValue,
-    {
-        capture_text(|writer: &mut dyn fmt::Write| write!(writer, "{:?}", self.0))
-    }
-}
-
-/// Captures a plain field of a context, if its type is one that a
-/// [context block](super::context) can hold. Found before [`FieldDisplay`] and [`FieldDebug`] by
-/// method lookup.
-pub trait CaptureScalar<'a> {
-    /// The type.
-    type Stored: Encode;
-
-    /// The value.
-    fn capture_field(&self) -> Typed<'a, Self::Stored>;
-}
-
-impl<'a, T: Scalar> CaptureScalar<'a> for &&Probe<'a, T> {
-    type Stored = T;
-
-    #[inline(always)]
-    fn capture_field(&self) -> Typed<'a, T> {
-        Typed(self.0)
-    }
-}
-
-/// A type that a context block can hold.
-pub trait Scalar: Encode {}
-
-macro_rules! scalars {
-    ($($rust:ty),*) => {$(
-        impl Scalar for $rust {}
-    )*};
-}
-
-scalars! {
-    i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize, f32, f64, bool, char, (), str,
-    String
-}
-
-impl<T: Scalar + ?Sized> Scalar for &T {}
-impl<T: Scalar + ?Sized> Scalar for &mut T {}
-
-/// What a plain field needs if it has neither a typed form nor `Display`.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the value of a field",
-    label = "has no typed form in a record, and neither `Display` nor `Debug`",
-    note = "derive `Debug` or `ringlog::Record` for the type, or log a part of it"
-)]
-pub trait FieldValue: fmt::Debug {}
-
-#[diagnostic::do_not_recommend]
-impl<T: fmt::Debug> FieldValue for T {}
-
-/// Captures an argument that is always formatted at the call, such as one of `{:p}`.
-#[inline(always)]
-pub fn capture_text<F>(format: F) -> Text<F>
-where
-    F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
-{
-    Text {
-        format: Some(format),
-        start: 0,
-        length: 0,
-        missing: 0,
-    }
-}
-
-/// A value stored as it is.
-#[derive(Debug)]
-pub struct Typed<'a, T>(&'a T);
-
-/// A value stored as text, and where in the scratch the text is.
-#[derive(Debug)]
-pub struct Text<F> {
-    format: Option<F>,
-    start: usize,
-    length: usize,
-    missing: usize,
-}
-
-/// One value to be stored.
-///
-/// # Safety
-///
-/// [`put`](Value::put) writes exactly `FIXED + variable(limit)` bytes.
-pub unsafe trait Value {
-    /// How the decoder reads it back.
-    const TYPE: Type;
-    /// The bytes it always takes.
-    const FIXED: usize;
-    /// Whether it is formatted at the call.
-    const FORMATTED: bool;
-
-    /// Runs the user's formatting code, if any is to run; that of `later` other values comes after.
-    fn prepare(&mut self, scratch: &mut Scratch, later: usize);
-
-    /// The bytes it takes beyond `FIXED` when each text may have `limit`.
-    fn variable(&self, scratch: &Scratch, limit: usize) -> usize;
-
-    /// Writes it, and answers the end of what was written.
-    ///
-    /// # Safety
-    ///
-    /// `at` is valid for writes of `FIXED + variable(limit)` bytes, and
-    /// [`prepare`](Value::prepare) ran with the same scratch.
-    unsafe fn put(&self, scratch: &Scratch, at: *mut u8, limit: usize) -> *mut u8;
-}
-
-// SAFETY: text goes through `put_text`, all else through `Encode::put`, which writes `FIXED`.
-unsafe impl<T: Encode> Value for Typed<'_, T> {
-    const TYPE: Type = T::TYPE;
-    const FIXED: usize = T::FIXED;
-    const FORMATTED: bool = false;
-
-    #[inline(always)]
-    fn prepare(&mut self, _scratch: &mut Scratch, _later: usize) {}
-
-    #[inline(always)]
-    fn variable(&self, _scratch: &Scratch, limit: usize) -> usize {
-        self.0.text().map_or(0, |text| text_bytes(text, limit))
-    }
-
-    #[inline(always)]
-    unsafe fn put(&self, _scratch: &Scratch, at: *mut u8, limit: usize) -> *mut u8 {
-        match self.0.text() {
-            // SAFETY: by contract.
-            Some(text) => unsafe { put_text(text, 0, at, limit) },
-            // SAFETY: by contract.
-            None => unsafe { self.0.put(at) },
-        }
-    }
-}
-
-// SAFETY: `put_text` writes what `variable` and `LENGTH` say, the cut length of text that did not
-// fit in the scratch included.
-unsafe impl<F> Value for Text<F>
-where
-    F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
-{
-    const TYPE: Type = Type::Text;
-    const FIXED: usize = LENGTH;
-    const FORMATTED: bool = true;
-
-    fn prepare(&mut self, scratch: &mut Scratch, later: usize) {
-        let Some(format) = self.format.take() else {
-            return;
-        };
-        let mut writer = ScratchWriter {
-            start: scratch.used,
-            end: MAX_PAYLOAD - later * SHARE.min(MAX_PAYLOAD / (later + 1)),
-            scratch,
-            missing: 0,
-        };
-        // An implementation of `Display` that fails has written what it could, and says so.
-        if format(&mut writer).is_err() {
-            let _ = writer.write_str("<a formatting trait returned an error>");
-        }
-        self.start = writer.start;
-        self.missing = writer.missing;
-        scratch.cut |= self.missing > 0;
-        self.length = scratch.used - self.start;
-    }
-
-    #[inline(always)]
-    fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
-        let text = scratch.text(self.start, self.length);
-        let kept = kept(text, limit);
-        if kept < text.len() || self.missing > 0 {
-            kept + CUT_LENGTH
-        } else {
-            kept
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn put(&self, scratch: &Scratch, at: *mut u8, limit: usize) -> *mut u8 {
-        let text = scratch.text(self.start, self.length);
-        // SAFETY: by contract.
-        unsafe { put_text(text, self.missing, at, limit) }
-    }
-}
-
-/// All values of a statement: `(first, (second, ()))`.
-///
-/// # Safety
-///
-/// As for [`Value`].
-pub unsafe trait Values {
-    /// The types, in order.
-    const TYPES: &'static TypeList;
-    /// The bytes they always take.
-    const FIXED: usize;
-    /// How many of them are text, and so may have to be cut.
-    const TEXTS: usize;
-    /// How many of them are formatted at the call.
-    const FORMATTED: usize;
-
-    /// As [`Value::prepare`], for all.
-    fn prepare(&mut self, scratch: &mut Scratch);
-
-    /// As [`Value::variable`].
-    fn variable(&self, scratch: &Scratch, limit: usize) -> usize;
-
-    /// As [`Value::put`].
-    ///
-    /// # Safety
-    ///
-    /// As for [`Value::put`].
-    unsafe fn put(&self, scratch: &Scratch, at: *mut u8, limit: usize) -> *mut u8;
-}
-
-// SAFETY: nothing is written.
-unsafe impl Values for () {
-    const TYPES: &'static TypeList = &TypeList {
-        head: Type::Unit,
-        tail: None,
-    };
-    const FIXED: usize = 0;
-    const TEXTS: usize = 0;
-    const FORMATTED: usize = 0;
-
-    #[inline(always)]
-    fn prepare(&mut self, _scratch: &mut Scratch) {}
-
-    #[inline(always)]
-    fn variable(&self, _scratch: &Scratch, _limit: usize) -> usize {
-        0
-    }
-
-    #[inline(always)]
-    unsafe fn put(&self, _scratch: &Scratch, at: *mut u8, _limit: usize) -> *mut u8 {
-        at
-    }
-}
-
-// SAFETY: the first, then the rest.
-unsafe impl<V: Value, Rest: Values> Values for (V, Rest) {
-    const TYPES: &'static TypeList = &TypeList {
-        head: V::TYPE,
-        tail: Some(Rest::TYPES),
-    };
-    const FIXED: usize = V::FIXED + Rest::FIXED;
-    const TEXTS: usize = matches!(V::TYPE, Type::Str | Type::Text) as usize + Rest::TEXTS;
-    const FORMATTED: usize = V::FORMATTED as usize + Rest::FORMATTED;
-
-    #[inline(always)]
-    fn prepare(&mut self, scratch: &mut Scratch) {
-        self.0.prepare(scratch, Rest::FORMATTED);
-        self.1.prepare(scratch);
-    }
-
-    #[inline(always)]
-    fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
-        self.0.variable(scratch, limit) + self.1.variable(scratch, limit)
-    }
-
-    #[inline(always)]
-    unsafe fn put(&self, scratch: &Scratch, at: *mut u8, limit: usize) -> *mut u8 {
-        // SAFETY: by contract.
-        unsafe {
-            let at = self.0.put(scratch, at, limit);
-            self.1.put(scratch, at, limit)
-        }
-    }
-}
-
-impl TypeList {
-    /// The types in order, without the unit that ends every list.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Type> {
-        let mut list = self;
-        std::iter::from_fn(move || {
-            let tail = list.tail?;
-            let ty = list.head;
-            list = tail;
-            Some(ty)
-        })
-    }
-}
+/// Stands at the end of a text whose formatting failed.
+pub(super) const FORMAT_FAILED: &str = "<a formatting trait returned an error>";
 
 /// The room that a text which is formatted at the call leaves for each of those that come after it,
 /// so that a long one does not push out a short one.
 const SHARE: usize = 256;
 
-/// Memory on the caller's stack for a record that does not go straight into one slot: first the
-/// text of arguments that are formatted at the call, then the payload.
+/// Memory on the caller's stack for what is made at the call, before the slots are claimed: text
+/// that is formatted, and values that the user's code has a part in.
 pub struct Scratch {
     text: [MaybeUninit<u8>; MAX_PAYLOAD],
     /// How much of `text` has been written.
     used: usize,
-    /// Whether there was no room for all of a text.
+    /// The bytes of payload that the values which vary may have together.
+    most: usize,
+    /// Whether something was left out for want of room.
     cut: bool,
 }
 
@@ -682,27 +109,96 @@ impl fmt::Debug for Scratch {
 
 impl Scratch {
     /// For values that are not formatted at the call, and so never look at it.
-    pub(crate) const EMPTY: Scratch = Scratch::new();
+    pub(crate) const EMPTY: Scratch = Scratch::new(0);
 
+    /// For values that may have `most` bytes beyond those that they always take.
     #[inline(always)]
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new(most: usize) -> Self {
         Scratch {
             text: [const { MaybeUninit::uninit() }; MAX_PAYLOAD],
             used: 0,
+            most,
             cut: false,
         }
     }
 
-    #[inline(always)]
-    fn text(&self, start: usize, length: usize) -> &str {
-        debug_assert!(start + length <= self.used);
-        // SAFETY: everything below `used` was written by `ScratchWriter`, in whole characters, and
-        // a value's text is one of its runs.
-        unsafe {
-            let bytes = core::slice::from_raw_parts(self.text.as_ptr().add(start).cast(), length);
-            core::str::from_utf8_unchecked(bytes)
+    /// Where something ends that leaves room for `later` others.
+    fn end(&self, later: usize, most: usize) -> usize {
+        most - later * SHARE.min(most / (later + 1))
+    }
+
+    /// Formats a text, and leaves room for `later` others.
+    pub(super) fn format<F>(&mut self, format: F, later: usize) -> Run
+    where
+        F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
+    {
+        let mut writer = ScratchWriter {
+            start: self.used,
+            end: self.end(later, MAX_PAYLOAD),
+            scratch: self,
+            missing: 0,
+        };
+        // An implementation of `Display` that fails has written what it could, and says so.
+        if format(&mut writer).is_err() {
+            let _ = writer.write_str(FORMAT_FAILED);
+        }
+        let (start, missing) = (writer.start, writer.missing);
+        self.cut |= missing > 0;
+        Run {
+            start,
+            length: self.used - start,
+            missing,
         }
     }
+
+    /// Has `put` store a value, and leaves room for `later` others. `put` may be called again, with
+    /// a smaller limit, until what it stores fits; the last call has limit 0.
+    pub(super) fn store(&mut self, put: impl Fn(&mut Checked, usize), later: usize) -> Run {
+        let start = self.used;
+        let room = self.end(later, self.most).saturating_sub(start);
+        let mut limit = room;
+        loop {
+            // SAFETY: the room ends within the scratch, of which nobody else uses the rest.
+            let mut to = unsafe { Checked::new(self.text.as_mut_ptr().add(start).cast(), room) };
+            put(&mut to, limit);
+            if to.overflowed && limit > 0 {
+                limit /= 2;
+                continue;
+            }
+            self.cut |= to.cut || to.overflowed;
+            self.used = start + to.written();
+            return Run {
+                start,
+                length: self.used - start,
+                missing: usize::from(to.overflowed),
+            };
+        }
+    }
+
+    /// What was stored.
+    #[inline(always)]
+    pub(super) fn bytes(&self, run: &Run) -> &[u8] {
+        debug_assert!(run.start + run.length <= self.used);
+        // SAFETY: everything below `used` has been written, and a run lies below it.
+        unsafe { core::slice::from_raw_parts(self.text.as_ptr().add(run.start).cast(), run.length) }
+    }
+
+    /// The text that was formatted.
+    #[inline(always)]
+    pub(super) fn text(&self, run: &Run) -> &str {
+        // SAFETY: a run of text was written by `ScratchWriter`, in whole characters.
+        unsafe { core::str::from_utf8_unchecked(self.bytes(run)) }
+    }
+}
+
+/// A part of a scratch.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Run {
+    start: usize,
+    length: usize,
+    /// Of a text, how many bytes there was no room for; of another value, not 0 if not all of it
+    /// is there.
+    pub(super) missing: usize,
 }
 
 /// Appends to a scratch for as long as there is room, and counts what there is no room for.
@@ -745,20 +241,14 @@ pub(crate) struct Payload {
 
 impl Payload {
     /// Encodes the context, if there is one, and `values` into at most `most` bytes. The context
-    /// takes up to half of them; the longest texts of the values are cut to the same length if they
-    /// must.
-    pub(crate) fn new<V: Values>(
-        values: &V,
+    /// takes up to half of them; the longest texts and lists of the values are cut to the same
+    /// length if they must.
+    pub(crate) fn new(
+        values: &dyn Buffered,
         scratch: &Scratch,
         context: Option<Block>,
         most: usize,
     ) -> Self {
-        const {
-            assert!(
-                V::FIXED + V::TEXTS * CUT_LENGTH <= MAX_PAYLOAD,
-                "the arguments of one log statement take more bytes than a record can have"
-            );
-        }
         let most = most.min(MAX_PAYLOAD);
         let mut payload = Payload {
             bytes: [const { MaybeUninit::uninit() }; context::MOST + MAX_PAYLOAD],
@@ -773,22 +263,21 @@ impl Payload {
             None => 0,
         };
         let most = most.saturating_sub(before);
-        let whole = V::FIXED + values.variable(scratch, usize::MAX);
+        let whole = values.size(scratch, usize::MAX);
         payload.cut |= whole > most;
         let limit = if whole <= most {
             usize::MAX
         } else {
             longest_limit(values, scratch, most)
         };
-        let values_at = payload.bytes[before..].as_mut_ptr();
-        // SAFETY: a context takes at most `MOST` bytes, and by the assertion above everything fits
-        // behind it when no text keeps more than 0 bytes; a greater `limit` was chosen because it
-        // fits as well.
-        let end = unsafe { values.put(scratch, values_at.cast(), limit) };
-        let written = end as usize - values_at as usize;
+        let room = &mut payload.bytes[before..];
+        // SAFETY: that is the rest of the buffer, all of it.
+        let mut to = unsafe { Checked::new(room.as_mut_ptr().cast(), room.len()) };
+        values.put(scratch, &mut to, limit);
+        payload.cut |= to.cut || to.overflowed;
         // Values of fixed size cannot be cut; those that do not fit are missing in the log, and
         // the log says so.
-        payload.length = before + written.min(most);
+        payload.length = before + to.written().min(most);
         payload
     }
 
@@ -806,13 +295,13 @@ impl Payload {
     }
 }
 
-/// The most bytes that each text may have for the record to fit.
+/// The most bytes that each text and list may have for the record to fit.
 #[cold]
-fn longest_limit<V: Values>(values: &V, scratch: &Scratch, most: usize) -> usize {
+fn longest_limit(values: &dyn Buffered, scratch: &Scratch, most: usize) -> usize {
     let (mut fits, mut too_long) = (0, most);
     while fits + 1 < too_long {
         let middle = fits.midpoint(too_long);
-        if V::FIXED + values.variable(scratch, middle) <= most {
+        if values.size(scratch, middle) <= most {
             fits = middle;
         } else {
             too_long = middle;
@@ -858,8 +347,8 @@ pub(crate) fn write_record(span: &mut Span, header: Header, thread: u64, payload
 ///
 /// # Safety
 ///
-/// The values are not formatted at the call. They were measured: they take `payload` bytes, and
-/// with the thread at most [`FIRST_PAYLOAD`].
+/// The values are not made at the call. They were measured: they take `payload` bytes, and with the
+/// thread at most [`FIRST_PAYLOAD`].
 #[inline(always)]
 pub(crate) unsafe fn write_values<V: Values>(
     span: &mut Span,
@@ -876,14 +365,29 @@ pub(crate) unsafe fn write_values<V: Values>(
             match thread {
                 None => {
                     body.add(1).write(header.word(payload));
-                    values.put(&Scratch::EMPTY, body.add(2).cast(), usize::MAX);
+                    put_measured(values, body.add(2).cast(), payload);
                 }
                 Some(thread) => {
                     body.add(1).write(header.word(payload + size_of::<u64>()));
                     body.add(2).write(thread);
-                    values.put(&Scratch::EMPTY, body.add(3).cast(), usize::MAX);
+                    put_measured(values, body.add(3).cast(), payload);
                 }
             }
         }
     });
+}
+
+/// # Safety
+///
+/// As for [`write_values`]; `at` is valid for writes of `payload` bytes.
+#[inline(always)]
+unsafe fn put_measured<V: Values>(values: &V, at: *mut u8, payload: usize) {
+    // SAFETY: values that vouch for their measure take no more than `payload` bytes.
+    unsafe {
+        if V::EXACT {
+            values.put(&Scratch::EMPTY, &mut Unchecked::new(at), usize::MAX);
+        } else {
+            values.put(&Scratch::EMPTY, &mut Checked::new(at, payload), usize::MAX);
+        }
+    }
 }

@@ -12,23 +12,33 @@
 //! In front of the values, the flags of the header say whether there are the number of the thread
 //! that wrote the record, and fields of that thread's own, the [`context`].
 
+mod buffer;
+mod capture;
 mod context;
 mod decode;
 mod encode;
 mod spec;
+pub(crate) mod tagged;
 mod types;
+mod value;
+mod values;
+mod view;
 
-pub use decode::{Chars, Decoder, Value};
-pub use encode::{
-    CaptureScalar, CaptureText, CaptureTyped, FieldDebug, FieldDisplay, FieldTyped, Probe, Scratch,
-    Values, capture_text,
+pub use capture::{
+    AddressProbe, CaptureScalar, CaptureText, CaptureTyped, FieldDebug, FieldDisplay, FieldTyped,
+    PlainProbe, Probe, Values, capture_text,
 };
+pub use decode::{Chars, Decoder, UnixTime, Value};
 pub use spec::{Align, Count, Field, Piece, Sign, Spec, Style};
-pub use types::{Type, TypeList};
+pub use types::{Derived, Form, Member, Shape, Type, TypeList, Variant};
+pub use value::{Exact, Put, Record};
+pub use view::{Body, Composite, Items, View};
 
+pub(crate) use buffer::Buffer;
+pub(crate) use capture::{Buffered, Plain};
 pub(crate) use context::{Block, Context, field_bytes};
 pub(crate) use decode::as_bytes;
 pub(crate) use encode::{
-    FIRST_PAYLOAD, Header, MAX_SLOTS, Payload, flags, payload_of, slots_of, write_record,
+    FIRST_PAYLOAD, Header, MAX_SLOTS, Payload, Scratch, flags, payload_of, slots_of, write_record,
     write_values,
 };

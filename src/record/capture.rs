@@ -1,0 +1,471 @@
+//! Arguments to values that are ready to be stored.
+//!
+//! How an argument is captured follows from its type and from the formatting trait that the
+//! statement asks for, by the rules of method lookup: the traits here are tried in turn.
+//!
+//! | asked for | stored typed | formatted at the call |
+//! |---|---|---|
+//! | `{:?}` and its kin, a field's value | all that is [`Record`] | all else |
+//! | `{}`, `{:x}`, `{:e}`... | what is [`Plain`] | all else |
+//! | `{:p}` | [`Address`]es | all else |
+
+use core::fmt;
+
+use super::encode::{Run, Scratch};
+use super::value::{Checked, Put, Record};
+use super::values::pointers::{Address, At};
+use super::values::text::{TEXT_FIXED, put_text, text_bytes};
+use super::{Type, TypeList};
+
+/// A type of which the consumer knows what each of its formatting traits gives.
+///
+/// A derived type is not plain: what its `Display` says is known to nobody else.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored in a log record for the consumer to format like this",
+    label = "is formatted at the call"
+)]
+pub trait Plain: Record {}
+
+/// An argument of `{:?}`, or the value of a field, on its way to being captured.
+#[derive(Debug)]
+pub struct Probe<'a, T: ?Sized>(pub &'a T);
+
+/// An argument of `{}`, and of all that is neither `{:?}` nor `{:p}`.
+#[derive(Debug)]
+pub struct PlainProbe<'a, T: ?Sized>(pub &'a T);
+
+/// An argument of `{:p}`.
+#[derive(Debug)]
+pub struct AddressProbe<'a, T: ?Sized>(pub &'a T);
+
+/// Captures a value that is stored as it is. Found before [`CaptureText`] by method lookup.
+pub trait CaptureTyped {
+    /// The value.
+    type Captured: Value;
+
+    /// The value; how it would be formatted is not needed.
+    fn capture<F>(&self, format: F) -> Self::Captured
+    where
+        F: FnOnce(&mut dyn fmt::Write) -> fmt::Result;
+}
+
+impl<'a, T: Record + ?Sized> CaptureTyped for Probe<'a, T> {
+    type Captured = Typed<'a, T>;
+
+    #[inline(always)]
+    fn capture<F>(&self, _format: F) -> Typed<'a, T>
+    where
+        F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
+    {
+        Typed::new(self.0)
+    }
+}
+
+impl<'a, T: Plain + ?Sized> CaptureTyped for PlainProbe<'a, T> {
+    type Captured = Typed<'a, T>;
+
+    #[inline(always)]
+    fn capture<F>(&self, _format: F) -> Typed<'a, T>
+    where
+        F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
+    {
+        Typed::new(self.0)
+    }
+}
+
+impl<'a, T: Address> CaptureTyped for AddressProbe<'a, T> {
+    type Captured = At;
+
+    #[inline(always)]
+    fn capture<F>(&self, _format: F) -> At
+    where
+        F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
+    {
+        At(self.0.address())
+    }
+}
+
+/// Captures any other argument: it is formatted at the call.
+pub trait CaptureText {
+    /// The value, as what formats it.
+    fn capture<F>(&self, format: F) -> Text<F>
+    where
+        F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
+    {
+        capture_text(format)
+    }
+}
+
+impl<T: ?Sized> CaptureText for &Probe<'_, T> {}
+impl<T: ?Sized> CaptureText for &PlainProbe<'_, T> {}
+impl<T: ?Sized> CaptureText for &AddressProbe<'_, T> {}
+
+/// Captures a plain field of a type that is stored as it is. Found before [`FieldDisplay`] and
+/// [`FieldDebug`] by method lookup.
+pub trait FieldTyped {
+    /// The value.
+    type Captured: Value;
+
+    /// The value.
+    fn capture_field(&self) -> Self::Captured;
+}
+
+impl<'a, T: Record + ?Sized> FieldTyped for &&Probe<'a, T> {
+    type Captured = Typed<'a, T>;
+
+    #[inline(always)]
+    fn capture_field(&self) -> Typed<'a, T> {
+        Typed::new(self.0)
+    }
+}
+
+/// Captures a plain field of any other type that has `Display`.
+pub trait FieldDisplay {
+    /// The value, as what formats it.
+    fn capture_field(&self) -> impl Value;
+}
+
+impl<T: fmt::Display + ?Sized> FieldDisplay for &Probe<'_, T> {
+    #[inline(always)]
+    fn capture_field(&self) -> impl Value {
+        capture_text(|writer: &mut dyn fmt::Write| write!(writer, "{}", self.0))
+    }
+}
+
+/// Captures a plain field of any type that is left.
+pub trait FieldDebug<T: ?Sized> {
+    /// The value, as what formats it.
+    fn capture_field(&self) -> impl Value
+    where
+        T: FieldValue;
+}
+
+impl<T: ?Sized> FieldDebug<T> for Probe<'_, T> {
+    #[inline(always)]
+    fn capture_field(&self) -> impl Value
+    where
+        T: FieldValue,
+    {
+        capture_text(|writer: &mut dyn fmt::Write| write!(writer, "{:?}", self.0))
+    }
+}
+
+/// Captures a plain field of a context, if its type is one that a
+/// [context block](super::context) can hold. Found before [`FieldDisplay`] and [`FieldDebug`] by
+/// method lookup.
+pub trait CaptureScalar {
+    /// The value.
+    type Captured: Value;
+
+    /// The value.
+    fn capture_field(&self) -> Self::Captured;
+}
+
+impl<'a, T: Scalar + ?Sized> CaptureScalar for &&Probe<'a, T> {
+    type Captured = Typed<'a, T>;
+
+    #[inline(always)]
+    fn capture_field(&self) -> Typed<'a, T> {
+        Typed::new(self.0)
+    }
+}
+
+/// A type that a context block can hold.
+pub trait Scalar: Record {}
+
+macro_rules! scalars {
+    ($($rust:ty),*) => {$(
+        impl Scalar for $rust {}
+    )*};
+}
+
+scalars! {
+    i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize, f32, f64, bool, char, (), str,
+    String
+}
+
+impl<T: Scalar + ?Sized> Scalar for &T {}
+impl<T: Scalar + ?Sized> Scalar for &mut T {}
+
+/// What a plain field needs if it has neither a typed form nor `Display`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the value of a field",
+    label = "has no typed form in a record, and neither `Display` nor `Debug`",
+    note = "derive `Debug` or `ringlog::Record` for the type, or log a part of it"
+)]
+pub trait FieldValue: fmt::Debug {}
+
+#[diagnostic::do_not_recommend]
+impl<T: fmt::Debug + ?Sized> FieldValue for T {}
+
+/// Captures an argument that is formatted at the call.
+#[inline(always)]
+pub fn capture_text<F>(format: F) -> Text<F>
+where
+    F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
+{
+    Text {
+        format: Some(format),
+        run: Run::default(),
+    }
+}
+
+/// A value stored as it is.
+#[derive(Debug)]
+pub struct Typed<'a, T: ?Sized> {
+    value: &'a T,
+    /// Where it was prepared, if it had to be.
+    run: Run,
+}
+
+impl<'a, T: ?Sized> Typed<'a, T> {
+    #[inline(always)]
+    fn new(value: &'a T) -> Self {
+        Typed {
+            value,
+            run: Run::default(),
+        }
+    }
+}
+
+/// A value stored as text, and where in the scratch the text is.
+#[derive(Debug)]
+pub struct Text<F> {
+    format: Option<F>,
+    run: Run,
+}
+
+/// One value to be stored.
+///
+/// # Safety
+///
+/// If `EXACT`, [`put`](Value::put) writes exactly `FIXED + variable(limit)` bytes. It does not
+/// unwind.
+pub unsafe trait Value {
+    /// How the decoder reads it back.
+    const TYPE: Type;
+    /// The least bytes that it takes.
+    const FIXED: usize;
+    /// Whether it may take more.
+    const VARIES: bool;
+    /// Whether it is made at the call, by code of the user's.
+    const PREPARED: bool;
+    /// Whether its measure can be relied on.
+    const EXACT: bool;
+
+    /// Runs the user's code, if any is to run; that of `later` other values comes after.
+    fn prepare(&mut self, scratch: &mut Scratch, later: usize);
+
+    /// The bytes it takes beyond `FIXED` when each text and list may have about `limit`.
+    fn variable(&self, scratch: &Scratch, limit: usize) -> usize;
+
+    /// Writes it. [`prepare`](Value::prepare) ran with the same scratch.
+    fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize);
+}
+
+// SAFETY: what is stored without being prepared vouches for itself.
+unsafe impl<T: Record + ?Sized> Value for Typed<'_, T> {
+    const TYPE: Type = T::TYPE;
+    const FIXED: usize = if T::PREPARED { 0 } else { T::FIXED };
+    const VARIES: bool = T::PREPARED || T::VARIES;
+    const PREPARED: bool = T::PREPARED;
+    const EXACT: bool = T::PREPARED || T::EXACT.holds();
+
+    #[inline(always)]
+    fn prepare(&mut self, scratch: &mut Scratch, later: usize) {
+        if T::PREPARED {
+            self.run = scratch.store(|to, limit| self.value.put(to, limit), later);
+        }
+    }
+
+    #[inline(always)]
+    fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
+        if T::PREPARED {
+            scratch.bytes(&self.run).len()
+        } else if T::VARIES {
+            self.value.variable(limit)
+        } else {
+            0
+        }
+    }
+
+    #[inline(always)]
+    fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize) {
+        if T::PREPARED {
+            to.put_slice(scratch.bytes(&self.run));
+            if self.run.missing > 0 {
+                to.end();
+            }
+        } else {
+            self.value.put(to, limit);
+        }
+    }
+}
+
+// SAFETY: `put_text` writes what `text_bytes` and `TEXT_FIXED` say.
+unsafe impl<F> Value for Text<F>
+where
+    F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
+{
+    const TYPE: Type = Type::Text;
+    const FIXED: usize = TEXT_FIXED;
+    const VARIES: bool = true;
+    const PREPARED: bool = true;
+    const EXACT: bool = true;
+
+    fn prepare(&mut self, scratch: &mut Scratch, later: usize) {
+        if let Some(format) = self.format.take() {
+            self.run = scratch.format(format, later);
+        }
+    }
+
+    #[inline(always)]
+    fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
+        text_bytes(scratch.text(&self.run), self.run.missing, limit)
+    }
+
+    #[inline(always)]
+    fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize) {
+        put_text(scratch.text(&self.run), self.run.missing, to, limit);
+    }
+}
+
+// SAFETY: an address is its eight bytes.
+unsafe impl Value for At {
+    const TYPE: Type = Type::Pointer;
+    const FIXED: usize = size_of::<u64>();
+    const VARIES: bool = false;
+    const PREPARED: bool = false;
+    const EXACT: bool = true;
+
+    #[inline(always)]
+    fn prepare(&mut self, _scratch: &mut Scratch, _later: usize) {}
+
+    #[inline(always)]
+    fn variable(&self, _scratch: &Scratch, _limit: usize) -> usize {
+        0
+    }
+
+    #[inline(always)]
+    fn put<P: Put>(&self, _scratch: &Scratch, to: &mut P, _limit: usize) {
+        to.put(self.0.to_le_bytes());
+    }
+}
+
+/// All values of a statement: `(first, (second, ()))`.
+///
+/// # Safety
+///
+/// As for [`Value`].
+pub unsafe trait Values {
+    /// The types, in order.
+    const TYPES: &'static TypeList;
+    /// The least bytes that they take.
+    const FIXED: usize;
+    /// Whether they may take more.
+    const VARIES: bool;
+    /// How many of them are made at the call.
+    const PREPARED: usize;
+    /// Whether the measure of all can be relied on.
+    const EXACT: bool;
+
+    /// As [`Value::prepare`], for all.
+    fn prepare(&mut self, scratch: &mut Scratch);
+
+    /// As [`Value::variable`].
+    fn variable(&self, scratch: &Scratch, limit: usize) -> usize;
+
+    /// As [`Value::put`].
+    fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize);
+}
+
+// SAFETY: nothing is written.
+unsafe impl Values for () {
+    const TYPES: &'static TypeList = &TypeList {
+        head: Type::Unit,
+        tail: None,
+    };
+    const FIXED: usize = 0;
+    const VARIES: bool = false;
+    const PREPARED: usize = 0;
+    const EXACT: bool = true;
+
+    #[inline(always)]
+    fn prepare(&mut self, _scratch: &mut Scratch) {}
+
+    #[inline(always)]
+    fn variable(&self, _scratch: &Scratch, _limit: usize) -> usize {
+        0
+    }
+
+    #[inline(always)]
+    fn put<P: Put>(&self, _scratch: &Scratch, _to: &mut P, _limit: usize) {}
+}
+
+// SAFETY: the first, then the rest.
+unsafe impl<V: Value, Rest: Values> Values for (V, Rest) {
+    const TYPES: &'static TypeList = &TypeList {
+        head: V::TYPE,
+        tail: Some(Rest::TYPES),
+    };
+    const FIXED: usize = V::FIXED + Rest::FIXED;
+    const VARIES: bool = V::VARIES || Rest::VARIES;
+    const PREPARED: usize = V::PREPARED as usize + Rest::PREPARED;
+    const EXACT: bool = V::EXACT && Rest::EXACT;
+
+    #[inline(always)]
+    fn prepare(&mut self, scratch: &mut Scratch) {
+        self.0.prepare(scratch, Rest::PREPARED);
+        self.1.prepare(scratch);
+    }
+
+    #[inline(always)]
+    fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
+        self.0.variable(scratch, limit) + self.1.variable(scratch, limit)
+    }
+
+    #[inline(always)]
+    fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize) {
+        self.0.put(scratch, to, limit);
+        self.1.put(scratch, to, limit);
+    }
+}
+
+/// Values on the path that is not inlined, which is the same code for all.
+pub(crate) trait Buffered {
+    /// The least bytes that they take.
+    fn fixed(&self) -> usize;
+
+    /// As [`Values::prepare`].
+    fn prepare(&mut self, scratch: &mut Scratch);
+
+    /// All bytes that they take.
+    fn size(&self, scratch: &Scratch, limit: usize) -> usize;
+
+    /// As [`Values::put`].
+    fn put(&self, scratch: &Scratch, to: &mut Checked, limit: usize);
+}
+
+impl<V: Values> Buffered for V {
+    fn fixed(&self) -> usize {
+        const {
+            assert!(
+                V::FIXED <= super::encode::MAX_PAYLOAD,
+                "the arguments of one log statement take more bytes than a record can have"
+            );
+        }
+        V::FIXED
+    }
+
+    fn prepare(&mut self, scratch: &mut Scratch) {
+        Values::prepare(self, scratch);
+    }
+
+    fn size(&self, scratch: &Scratch, limit: usize) -> usize {
+        V::FIXED + self.variable(scratch, limit)
+    }
+
+    fn put(&self, scratch: &Scratch, to: &mut Checked, limit: usize) {
+        Values::put(self, scratch, to, limit);
+    }
+}

@@ -1,0 +1,223 @@
+//! Types that a record stores as they are, to be formatted by the consumer.
+//!
+//! Storing a value has two steps, since the slots are claimed in between: it is measured, and then
+//! it is put. The second must not write more than the first has promised. Types of this crate and
+//! of the standard library vouch for that with [`Exact`], which only `unsafe` code can make, and
+//! are put without looking at the room. A derived type cannot vouch, because the code that the
+//! derive writes must be accepted where `unsafe` is forbidden; for it each piece is checked
+//! against the room, which costs nothing where the compiler knows both.
+
+use core::marker::PhantomData;
+use core::ptr;
+
+use super::Type;
+
+/// A value that a log record stores typed, instead of as text.
+///
+/// Implemented for numbers, strings, and what the standard library makes of them.
+///
+/// The items of this trait change without notice.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be stored in a log record as it is",
+    label = "has no typed form",
+    note = "log it with `{{:?}}` or `{{}}`, or log a part of it"
+)]
+pub trait Record {
+    /// How the decoder reads it back.
+    #[doc(hidden)]
+    const TYPE: Type;
+
+    /// The least bytes that it takes.
+    #[doc(hidden)]
+    const FIXED: usize;
+
+    /// Whether it may take more.
+    #[doc(hidden)]
+    const VARIES: bool = false;
+
+    /// Whether code of the user's runs to store it, which must not happen once a slot is claimed.
+    #[doc(hidden)]
+    const PREPARED: bool = false;
+
+    /// Whether [`put`](Record::put) is known to keep to what is promised.
+    #[doc(hidden)]
+    const EXACT: Exact<Self> = Exact::unknown();
+
+    /// The bytes it takes beyond `FIXED` when each text and each list may have about `limit`;
+    /// where that is far too much, any number that is.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn variable(&self, limit: usize) -> usize {
+        let _ = limit;
+        0
+    }
+
+    /// Writes `FIXED + variable(limit)` bytes.
+    #[doc(hidden)]
+    fn put<P: Put>(&self, to: &mut P, limit: usize);
+}
+
+/// Proof that a `T` is measured right, if it says so.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Exact<T: ?Sized>(bool, PhantomData<fn(&T)>);
+
+impl<T: ?Sized> Exact<T> {
+    /// No proof.
+    #[must_use]
+    pub const fn unknown() -> Self {
+        Exact(false, PhantomData)
+    }
+
+    /// Proof, if `it_is`.
+    ///
+    /// # Safety
+    ///
+    /// If `it_is`: `<T as Record>::put` writes exactly `FIXED + variable(limit)` bytes of the same
+    /// value, whatever happens to the value between the two, and does not unwind.
+    pub(crate) const unsafe fn claim(it_is: bool) -> Self {
+        Exact(it_is, PhantomData)
+    }
+
+    pub(crate) const fn holds(&self) -> bool {
+        self.0
+    }
+}
+
+/// Where the bytes of a value go.
+#[doc(hidden)]
+pub trait Put {
+    /// Appends a few bytes.
+    fn put<const N: usize>(&mut self, bytes: [u8; N]);
+
+    /// Appends any number of bytes.
+    fn put_slice(&mut self, bytes: &[u8]);
+
+    /// Notes that something was left out to make the record fit.
+    fn note_cut(&mut self);
+
+    /// Takes no more: what follows could not be read.
+    fn end(&mut self);
+}
+
+/// Memory that is known to be enough.
+pub(crate) struct Unchecked {
+    at: *mut u8,
+}
+
+impl Unchecked {
+    /// # Safety
+    ///
+    /// `at` is valid for writes of all that will be put.
+    #[inline(always)]
+    pub(super) unsafe fn new(at: *mut u8) -> Self {
+        Unchecked { at }
+    }
+}
+
+impl Put for Unchecked {
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        // SAFETY: whoever made this promised the room.
+        unsafe {
+            self.at.cast::<[u8; N]>().write_unaligned(bytes);
+            self.at = self.at.add(N);
+        }
+    }
+
+    #[inline(always)]
+    fn put_slice(&mut self, bytes: &[u8]) {
+        // SAFETY: as above; a reference cannot overlap memory that is being written.
+        unsafe {
+            ptr::copy_nonoverlapping(bytes.as_ptr(), self.at, bytes.len());
+            self.at = self.at.add(bytes.len());
+        }
+    }
+
+    #[inline(always)]
+    fn note_cut(&mut self) {}
+
+    #[inline(always)]
+    fn end(&mut self) {}
+}
+
+/// Memory of a known length. What does not fit is left out, and so is all that follows.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    start: *mut u8,
+    at: *mut u8,
+    room: usize,
+    /// Whether something did not fit.
+    pub(super) overflowed: bool,
+    /// Whether something was left out on purpose.
+    pub(super) cut: bool,
+}
+
+impl Checked {
+    /// # Safety
+    ///
+    /// `at` is valid for writes of `room` bytes for as long as the answer is used.
+    #[inline(always)]
+    pub(super) unsafe fn new(at: *mut u8, room: usize) -> Self {
+        Checked {
+            start: at,
+            at,
+            room,
+            overflowed: false,
+            cut: false,
+        }
+    }
+
+    /// How many bytes were put.
+    #[inline(always)]
+    pub(super) fn written(&self) -> usize {
+        self.at as usize - self.start as usize
+    }
+
+    #[inline(always)]
+    fn has(&mut self, length: usize) -> bool {
+        if length <= self.room {
+            self.room -= length;
+            true
+        } else {
+            self.room = 0;
+            self.overflowed = true;
+            false
+        }
+    }
+}
+
+impl Put for Checked {
+    #[inline(always)]
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        if self.has(N) {
+            // SAFETY: there was room for as many bytes, by the promise of whoever made this.
+            unsafe {
+                self.at.cast::<[u8; N]>().write_unaligned(bytes);
+                self.at = self.at.add(N);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn put_slice(&mut self, bytes: &[u8]) {
+        if self.has(bytes.len()) {
+            // SAFETY: as above; a reference cannot overlap memory that is being written.
+            unsafe {
+                ptr::copy_nonoverlapping(bytes.as_ptr(), self.at, bytes.len());
+                self.at = self.at.add(bytes.len());
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn note_cut(&mut self) {
+        self.cut = true;
+    }
+
+    #[inline(always)]
+    fn end(&mut self) {
+        self.room = 0;
+        self.overflowed = true;
+    }
+}
