@@ -36,6 +36,7 @@ pub use logger::{
     logger,
 };
 pub use record::Record;
+pub use ringlog_macros::Record;
 pub use shutdown::{ShutdownOutcome, ShutdownReport};
 pub use stats::{PerLevel, Stats};
 pub use symbol::Symbol;
@@ -48,7 +49,7 @@ pub mod __private {
     pub use crate::record::{
         AddressProbe, Align, CaptureScalar, CaptureText, CaptureTyped, Count, Derived, Field,
         FieldDebug, FieldDisplay, FieldTyped, Form, Member, Piece, PlainProbe, Probe, Put, Shape,
-        Sign, Spec, Style, Type, Variant, capture_text,
+        Sign, Spec, Style, Type, Variant, capture_text, fixed_with, type_with,
     };
     pub use ringlog_macros::{context_impl, rlog_impl};
 }

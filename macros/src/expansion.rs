@@ -90,6 +90,11 @@ pub(crate) fn error(error: &Error) -> TokenStream {
     )
 }
 
+/// The expansion of an item that could not be read.
+pub(crate) fn error_item(error: &Error) -> TokenStream {
+    code("$error;", &[("error", &self::error(error))])
+}
+
 /// Leaves it to the compiler to say what is wrong.
 ///
 /// Should it find nothing, which can only be because it knows more than this crate does, then the
@@ -155,14 +160,14 @@ fn code(template: &str, parts: &[(&str, &TokenStream)]) -> TokenStream {
 }
 
 /// A string literal.
-fn text(span: Span, text: &str) -> TokenStream {
+pub(crate) fn text(span: Span, text: &str) -> TokenStream {
     let mut literal = Literal::string(text);
     literal.set_span(span);
     TokenTree::from(literal).into()
 }
 
 /// A number literal.
-fn number(span: Span, number: usize) -> TokenStream {
+pub(crate) fn number(span: Span, number: usize) -> TokenStream {
     let mut literal = Literal::usize_unsuffixed(number);
     literal.set_span(span);
     TokenTree::from(literal).into()

@@ -5,10 +5,12 @@
 
 mod arguments;
 mod commas;
+mod derive;
 mod expansion;
 mod field;
 mod format_string;
 mod input;
+mod item;
 mod literal;
 mod template;
 
@@ -31,4 +33,12 @@ pub fn context_impl(input: TokenStream) -> TokenStream {
         Ok(context) => expansion::context(&context),
         Err(error) => expansion::error(&error),
     }
+}
+
+/// Stores values of a struct or an enum of yours in log records, field by field.
+///
+/// See [`ringlog::Record`](trait@ringlog::Record).
+#[proc_macro_derive(Record, attributes(record))]
+pub fn derive_record(input: TokenStream) -> TokenStream {
+    derive::record(input).unwrap_or_else(|error| expansion::error_item(&error))
 }

@@ -80,7 +80,7 @@ impl<'a> Template<'a> {
 
     fn punct(&mut self, char: char) -> TokenTree {
         self.rest = &self.rest[1..];
-        let joint = self.rest.starts_with([':', '>', '&', '|']);
+        let joint = self.rest.starts_with([':', '>', '&', '|', '.']);
         let spacing = if joint {
             Spacing::Joint
         } else {

@@ -31,7 +31,7 @@ pub use capture::{
 pub use decode::{Chars, Decoder, UnixTime, Value};
 pub use spec::{Align, Count, Field, Piece, Sign, Spec, Style};
 pub use types::{Derived, Form, Member, Shape, Type, TypeList, Variant};
-pub use value::{Exact, Put, Record};
+pub use value::{Exact, Put, Record, fixed_with, type_with};
 pub use view::{Body, Composite, Items, View};
 
 pub(crate) use buffer::Buffer;

@@ -12,15 +12,57 @@ use core::ptr;
 
 use super::Type;
 
-/// A value that a log record stores typed, instead of as text.
+/// A value that a log record stores typed, field by field, instead of as text.
 ///
-/// Implemented for numbers, strings, and what the standard library makes of them.
+/// Implemented for numbers, strings, and what the standard library makes of them (see the page on arguments in the repository). For a type of your own, derive it:
 ///
-/// The items of this trait change without notice.
+/// ```
+/// use ringlog::{Record, info};
+///
+/// #[derive(Debug, Record)]
+/// struct Fill {
+///     order: u64,
+///     price: f64,
+///     liquidity: Liquidity,
+/// }
+///
+/// #[derive(Debug, Record)]
+/// enum Liquidity {
+///     Maker,
+///     Taker { fee: f64 },
+/// }
+///
+/// let fill = Fill { order: 7, price: 101.25, liquidity: Liquidity::Taker { fee: 0.01 } };
+/// info!("{fill:?}"); // Fill { order: 7, price: 101.25, liquidity: Taker { fee: 0.01 } }
+/// ```
+///
+/// `{:?}` and all that belongs to it (`{:#?}`, `{:x?}`, widths, precisions) is then rendered by the
+/// consumer, exactly as the derived [`Debug`] would. `{}` still runs the type's own [`Display`]
+/// (std::fmt::Display), at the call.
+///
+/// # Attributes
+///
+/// | | |
+/// |---|---|
+/// | `#[record(skip)]` on a field | leaves the field out |
+/// | `#[record(with = "path")]` on a field | stores what the function `path(&field)` answers, which must be a `Record` itself; it runs at the call, and may run more than once |
+/// | `#[record(recursive)]` on a type | for types that contain each other, on one of them; a type that names itself in a field needs nothing |
+/// | `#[record(crate = "path")]` on a type | where this crate is, if not at `::ringlog` |
+///
+/// A type parameter must be a `Record` too. What lies more than a hundred levels deep is not shown.
+///
+/// # Cost
+///
+/// That of the fields: no allocation, no formatting. A type with a `with`, or that contains itself,
+/// is put together on the stack first, outside of the fast path.
+///
+/// The items of this trait are for the derive to implement, and change without notice.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be stored in a log record as it is",
     label = "has no typed form",
-    note = "log it with `{{:?}}` or `{{}}`, or log a part of it"
+    note = "if `{Self}` is a type of yours, put `#[derive(ringlog::Record)]` on it",
+    note = "if it is the type of a field, `#[record(skip)]` leaves the field out, and \
+            `#[record(with = \"path\")]` stores what the function `path(&field)` answers"
 )]
 pub trait Record {
     /// How the decoder reads it back.
@@ -55,6 +97,20 @@ pub trait Record {
     /// Writes `FIXED + variable(limit)` bytes.
     #[doc(hidden)]
     fn put<P: Put>(&self, to: &mut P, limit: usize);
+}
+
+/// How a field is stored of which `with` makes what is stored.
+#[doc(hidden)]
+#[must_use]
+pub const fn type_with<'a, T: ?Sized, R: Record>(_with: fn(&'a T) -> R) -> Type {
+    R::TYPE
+}
+
+/// The least bytes that such a field takes.
+#[doc(hidden)]
+#[must_use]
+pub const fn fixed_with<'a, T: ?Sized, R: Record>(_with: fn(&'a T) -> R) -> usize {
+    R::FIXED
 }
 
 /// Proof that a `T` is measured right, if it says so.

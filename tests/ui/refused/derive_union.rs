@@ -1,0 +1,7 @@
+#[derive(ringlog::Record)]
+union Either {
+    number: u32,
+    float: f32,
+}
+
+fn main() {}
