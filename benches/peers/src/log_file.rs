@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::work::Work;
 
 /// What is in a log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// Messages that should be there and are not.
     pub lost: u64,
@@ -18,6 +18,8 @@ pub struct Census {
     /// Lines that do not end in a message: a logger's own remarks, or a garbled line.
     pub other: u64,
     pub bytes: u64,
+    /// The first line that ends in a message, without its newline.
+    pub sample: String,
 }
 
 /// Reads the log of `lines` messages of `work`.
@@ -42,6 +44,9 @@ pub fn census(file: &Path, work: Work, lines: u64) -> Result<Census, String> {
                     census.repeated += 1;
                 } else {
                     *seen = true;
+                    if census.sample.is_empty() {
+                        census.sample = String::from_utf8_lossy(line.trim_ascii_end()).into();
+                    }
                     let producer = (0..work.producers())
                         .find(|&producer| work.share(producer, lines).contains(&number))
                         .expect("the shares cover all lines");
@@ -97,6 +102,7 @@ mod tests {
         let text = "INFO a Iteration: 0 int: 0 double: 0\nx Iteration: 1 int: 2 double: 0.5\n";
         let expected = Census {
             bytes: text.len() as u64,
+            sample: "INFO a Iteration: 0 int: 0 double: 0".into(),
             ..Census::default()
         };
         assert_eq!(count(text, 2, 1), expected);

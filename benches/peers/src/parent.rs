@@ -35,6 +35,8 @@ pub struct Run {
     pub repeated: u64,
     pub disordered: u64,
     pub bytes: u64,
+    /// A line of the log.
+    pub sample: String,
 }
 
 /// The file with one run a line.
@@ -127,6 +129,7 @@ impl Plan {
             repeated: 0,
             disordered: 0,
             bytes: 0,
+            sample: String::new(),
         };
         if let Ok(measured) = &run.measured {
             let census = log_file::census(&log, work, measured.lines)?;
@@ -134,6 +137,7 @@ impl Plan {
             run.repeated = census.repeated;
             run.disordered = census.disordered;
             run.bytes = census.bytes;
+            run.sample = census.sample;
         }
         remove()?;
         Ok(run)

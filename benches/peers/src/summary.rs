@@ -64,6 +64,8 @@ pub struct Cell {
     pub disordered: u64,
     /// The length of a line in the file, newline included.
     pub bytes_per_line: Option<Range>,
+    /// A line of the log.
+    pub sample: String,
 }
 
 fn name_of<S: Serializer>(contender: &&Contender, serializer: S) -> Result<S::Ok, S::Error> {
@@ -149,6 +151,9 @@ impl Cell {
                 let found = measured.lines - run.lost;
                 (found > 0).then(|| run.bytes as f64 / found as f64)
             }),
+            sample: good
+                .first()
+                .map_or_else(String::new, |(_, run)| run.sample.clone()),
         }
     }
 }

@@ -206,35 +206,42 @@ fn section(work: Work, cells: &[Cell]) -> String {
     text
 }
 
-/// In which columns a ringlog is ahead of every peer, and in which it is not.
+/// In which columns a ringlog is ahead of every peer, in which it is level with the best, and in which
+/// it is not.
 fn standing(ringlog: &Cell, cells: &[Cell], columns: &[Column]) -> String {
-    let (mut ahead, mut behind) = (Vec::new(), Vec::new());
+    /// Medians as near as this are equal: the counter itself moves in steps.
+    const LEVEL: f64 = 0.005;
+
+    let (mut ahead, mut level, mut behind) = (Vec::new(), Vec::new(), Vec::new());
     for column in columns {
         let peers = cells.iter().filter(|cell| !cell.contender.is_ringlog());
         let (Some(own), Some((best, peer))) = ((column.value)(ringlog), column.best(peers)) else {
             continue;
         };
+        let own = own.median;
         let said = format!(
             "{} ({} {}; {} {}",
             column.name,
-            short(own.median),
+            short(own),
             column.unit,
             peer.contender.name,
             short(best)
         );
-        if column.is_better(own.median, best) {
-            let factor = if column.higher_is_better {
-                own.median / best
-            } else {
-                best / own.median
-            };
+        let factor = (own / best).max(best / own);
+        if factor - 1.0 < LEVEL {
+            level.push(format!("{said})"));
+        } else if column.is_better(own, best) {
             ahead.push(format!("{said}, {factor:.1} times)"));
         } else {
-            behind.push(format!("{said})"));
+            behind.push(format!("{said}, {factor:.1} times)"));
         }
     }
     let mut text = String::new();
-    for (what, columns) in [("is ahead of every peer in", ahead), ("**loses**", behind)] {
+    for (what, columns) in [
+        ("is ahead of every peer in", ahead),
+        ("is level with the best peer in", level),
+        ("**loses**", behind),
+    ] {
         if !columns.is_empty() {
             writeln!(
                 text,
@@ -248,22 +255,35 @@ fn standing(ringlog: &Cell, cells: &[Cell], columns: &[Column]) -> String {
     text
 }
 
+/// A line of each contender's log.
+fn samples(summary: &Summary) -> String {
+    let mut text = String::from("### A line of each log\n\n```text\n");
+    for contender in Contender::ALL {
+        let mut cells = summary.works.values().flatten();
+        if let Some(cell) = cells.find(|cell| cell.contender.name == contender.name) {
+            writeln!(text, "{:<16} {}", contender.name, cell.sample)
+                .expect("a string takes all text");
+        }
+    }
+    text.push_str("```\n\n");
+    text
+}
+
 /// Who the contenders are.
 pub fn contenders() -> String {
-    let mut rows = vec![
-        ["logger", "package", "version", "set-up"]
-            .map(String::from)
-            .to_vec(),
-    ];
+    let mut text = String::new();
     for contender in Contender::ALL {
-        rows.push(vec![
-            contender.name.to_string(),
-            contender.package.to_string(),
-            version(contender.package).to_string(),
-            contender.setup.to_string(),
-        ]);
+        writeln!(
+            text,
+            "* `{}` ({} {}): {}",
+            contender.name,
+            contender.package,
+            version(contender.package),
+            contender.setup
+        )
+        .expect("a string takes all text");
     }
-    table(&rows)
+    text
 }
 
 /// Everything.
@@ -294,8 +314,10 @@ pub fn all(summary: &Summary) -> String {
         )
         .expect("a string takes all text");
     }
+    writeln!(text, "### The contenders\n\n{}", contenders()).expect("a string takes all text");
     for (&work, cells) in &summary.works {
         text.push_str(&section(work, cells));
     }
+    text.push_str(&samples(summary));
     text
 }
