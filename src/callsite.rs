@@ -25,6 +25,8 @@ pub struct Metadata {
     pub level: Level,
     /// The module path, or what `target:` says.
     pub target: &'static str,
+    /// The module path.
+    pub module: &'static str,
     /// The source file, as the compiler names it.
     pub file: &'static str,
     /// The line in the source file, from 1.

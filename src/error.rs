@@ -51,6 +51,13 @@ pub enum BuildError {
         /// How many there can be.
         most: usize,
     },
+    /// A route leads to a sink that there is not.
+    Route {
+        /// The name it has.
+        destination: String,
+        /// The names of the sinks there are.
+        sinks: Vec<String>,
+    },
     /// A logger has been installed before; a program has one installed logger.
     AlreadyInstalled,
     /// The signals that the installed logger acts on cannot be handled.
@@ -89,6 +96,14 @@ impl fmt::Display for BuildError {
                 f,
                 "{most} loggers are alive, and there cannot be more at once"
             ),
+            BuildError::Route { destination, sinks } => {
+                let sinks = sinks.iter().map(|sink| format!("`{sink}`"));
+                let sinks = sinks.collect::<Vec<_>>().join(", ");
+                write!(
+                    f,
+                    "a route leads to `{destination}`, and the sinks are {sinks}"
+                )
+            }
             BuildError::AlreadyInstalled => {
                 f.write_str("a logger has been installed before, and a program has only one")
             }

@@ -176,7 +176,7 @@ fn what_a_field_says_is_one_value_whatever_it_is() {
     );
     assert_eq!(
         said!(a = "x\ny", b = '\x1b', c = '"', d = %"\u{202e}", e = ?"\n", "dangers"),
-        r#"dangers a="x\ny" b="\x1b" c="\"" d="\u{202e}" e="\"\\n\"""#
+        r#"dangers a="x\ny" b="\u001b" c="\"" d="\u202e" e="\"\\n\"""#
     );
 }
 

@@ -288,6 +288,7 @@ impl Expansion {
                     $private::Callsite::new($private::Metadata {
                         level: __RINGLOG_LEVEL,
                         target: $target,
+                        module: ::core::module_path!(),
                         file: ::core::file!(),
                         line: ::core::line!(),
                         pieces: &[$pieces],

@@ -6,11 +6,13 @@ use super::{Idle, Overflow};
 use crate::clock::Clock;
 use crate::error::BuildError;
 use crate::filter::{Filter, FilterError};
+use crate::format::Redaction;
 use crate::level::LevelFilter;
 use crate::logger::RingLogger;
 use crate::record::MAX_SLOTS;
 use crate::ring::Layout;
-use crate::sink::{Destination, OffloadSettings};
+use crate::routing::{Attached, Routes};
+use crate::sink::{Destination, OffloadSettings, SinkOptions};
 
 /// Sets up a [`RingLogger`].
 ///
@@ -39,12 +41,14 @@ pub struct Builder {
     pub(crate) crash_handler: bool,
     pub(crate) filter: Result<Filter, FilterError>,
     pub(crate) filter_variable: Option<String>,
-    pub(crate) sinks: Vec<Destination>,
+    pub(crate) sinks: Vec<Attached>,
+    pub(crate) routes: Routes,
+    pub(crate) redaction: Redaction,
 }
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let sinks: Vec<&str> = self.sinks.iter().map(Destination::name).collect();
+        let sinks: Vec<&str> = self.sinks.iter().map(|sink| &*sink.name).collect();
         f.debug_struct("Builder")
             .field("lanes", &self.lanes)
             .field("lane_capacity", &self.lane_capacity)
@@ -64,6 +68,8 @@ impl std::fmt::Debug for Builder {
             .field("filter", &self.filter)
             .field("filter_variable", &self.filter_variable)
             .field("sinks", &sinks)
+            .field("routes", &self.routes)
+            .field("redaction", &self.redaction)
             .finish()
     }
 }
@@ -93,6 +99,8 @@ impl Default for Builder {
             filter: Ok(LevelFilter::Info.into()),
             filter_variable: Some("RINGLOG".to_owned()),
             sinks: Vec::new(),
+            routes: Routes::new(),
+            redaction: Redaction::new(),
         }
     }
 }
@@ -272,10 +280,28 @@ impl Builder {
         })
     }
 
-    /// Adds a destination: a [`Sink`](crate::sink::Sink), or one behind an
-    /// [`Offload`](crate::sink::Offload). Every record goes to every sink.
-    pub fn sink(mut self, sink: impl Into<Destination>) -> Self {
-        self.sinks.push(sink.into());
+    /// Adds a destination for every record: a [`Sink`](crate::sink::Sink), or one behind an
+    /// [`Offload`](crate::sink::Offload), in the form that it likes best: text, unless it says
+    /// otherwise.
+    pub fn sink(self, sink: impl Into<Destination>) -> Self {
+        self.sink_with(sink, SinkOptions::new())
+    }
+
+    /// Adds a destination with a format, a level and a filter of its own: see [`SinkOptions`].
+    pub fn sink_with(mut self, sink: impl Into<Destination>, options: SinkOptions) -> Self {
+        self.sinks.push(Attached::new(sink.into(), options));
+        self
+    }
+
+    /// Says for all sinks in one place what goes where; default: everything to every sink.
+    pub fn routes(mut self, routes: Routes) -> Self {
+        self.routes = routes;
+        self
+    }
+
+    /// Which values are masked before any sink sees them; default [`Redaction::new`].
+    pub fn redact(mut self, redaction: Redaction) -> Self {
+        self.redaction = redaction;
         self
     }
 
@@ -283,7 +309,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// A setting is out of its range, or the kernel refuses memory, the thread, or the core.
+    /// A setting is out of its range, a route leads to a sink that there is not, or the kernel refuses memory, the thread, or the core.
     pub fn build(self) -> Result<RingLogger, BuildError> {
         RingLogger::new(self, false)
     }
@@ -307,7 +333,7 @@ impl Builder {
                 .map(usize::next_power_of_two)
         };
         within("max_record_slots", self.max_record_slots, 1, MAX_SLOTS)?;
-        for bytes in self.sinks.iter().filter_map(Destination::queue_bytes) {
+        for bytes in self.sinks.iter().filter_map(|sink| sink.to.queue_bytes()) {
             let range = OffloadSettings::QUEUE_BYTES;
             within("queue_bytes", bytes, *range.start(), *range.end())?;
         }

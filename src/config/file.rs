@@ -216,13 +216,12 @@ impl Config {
         let Settings { mut builder, sinks } = self.settings()?;
         for plan in sinks {
             let path = plan.path.clone();
-            builder
-                .sinks
-                .push(plan.open().map_err(|source| ConfigError::Sink {
-                    place: self.place(&path),
-                    key: path.to_string(),
-                    source,
-                })?);
+            let sink = plan.open().map_err(|source| ConfigError::Sink {
+                place: self.place(&path),
+                key: path.to_string(),
+                source,
+            })?;
+            builder = builder.sink(sink);
         }
         Ok(builder)
     }

@@ -4,6 +4,7 @@
 //! gives each number its width, and `{:#?}` puts each value on a line of its own.
 
 use super::line::Put as _;
+use super::redact::MASK;
 use super::spec::{Resolved, put_format, put_value};
 use super::time;
 use crate::record::{Body, Composite, Items, UnixTime, Value, View};
@@ -12,7 +13,7 @@ use crate::record::{Body, Composite, Items, UnixTime, Value, View};
 const DAMAGED: &[u8] = b"<damaged>";
 
 /// Appends a value as the specification says.
-pub(super) fn put(out: &mut Vec<u8>, value: Composite<'_>, spec: &Resolved) {
+pub(super) fn put(out: &mut Vec<u8>, value: Composite<'_>, spec: &Resolved<'_>) {
     let spec = &spec.as_debug();
     match value.view() {
         None => out.bytes(DAMAGED),
@@ -42,7 +43,7 @@ pub(super) fn put(out: &mut Vec<u8>, value: Composite<'_>, spec: &Resolved) {
 
 fn put_items(
     out: &mut Vec<u8>,
-    spec: &Resolved,
+    spec: &Resolved<'_>,
     name: &str,
     [open, close]: [&[u8]; 2],
     mut items: Items<'_>,
@@ -56,7 +57,7 @@ fn put_items(
 }
 
 /// A comma behind a single value tells it from a value in parentheses.
-fn put_tuple(out: &mut Vec<u8>, spec: &Resolved, mut items: Items<'_>) {
+fn put_tuple(out: &mut Vec<u8>, spec: &Resolved<'_>, mut items: Items<'_>) {
     let mut group = Group::open(out, spec, "", b"(");
     for (_, value) in items.by_ref() {
         group.item("", value);
@@ -66,7 +67,7 @@ fn put_tuple(out: &mut Vec<u8>, spec: &Resolved, mut items: Items<'_>) {
     group.close(if alone { b",)" } else { b")" });
 }
 
-fn put_map(out: &mut Vec<u8>, spec: &Resolved, mut items: Items<'_>) {
+fn put_map(out: &mut Vec<u8>, spec: &Resolved<'_>, mut items: Items<'_>) {
     let mut group = Group::open(out, spec, "", b"{");
     while let (Some((_, key)), Some((_, value))) = (items.next(), items.next()) {
         group.pair(key, value);
@@ -76,7 +77,7 @@ fn put_map(out: &mut Vec<u8>, spec: &Resolved, mut items: Items<'_>) {
 }
 
 /// A time as the standard library has it, which depends on the system; without a `?` readable.
-pub(super) fn put_system_time(out: &mut Vec<u8>, time: UnixTime, spec: &Resolved) {
+pub(super) fn put_system_time(out: &mut Vec<u8>, time: UnixTime, spec: &Resolved<'_>) {
     if !spec.is_debug() && time::put_unix_time(out, time.seconds, time.nanos) {
         return;
     }
@@ -98,7 +99,7 @@ pub(super) fn put_system_time(out: &mut Vec<u8>, time: UnixTime, spec: &Resolved
 }
 
 /// An error and its sources on one line; with a `?` as a list.
-pub(super) fn put_error_chain(out: &mut Vec<u8>, chain: Composite<'_>, spec: &Resolved) {
+pub(super) fn put_error_chain(out: &mut Vec<u8>, chain: Composite<'_>, spec: &Resolved<'_>) {
     if spec.is_debug() {
         return put(out, chain, spec);
     }
@@ -117,12 +118,12 @@ pub(super) fn put_error_chain(out: &mut Vec<u8>, chain: Composite<'_>, spec: &Re
 /// Values between brackets.
 struct Group<'a> {
     out: &'a mut Vec<u8>,
-    spec: &'a Resolved,
+    spec: &'a Resolved<'a>,
     count: usize,
 }
 
 impl<'a> Group<'a> {
-    fn open(out: &'a mut Vec<u8>, spec: &'a Resolved, name: &str, bracket: &[u8]) -> Self {
+    fn open(out: &'a mut Vec<u8>, spec: &'a Resolved<'a>, name: &str, bracket: &[u8]) -> Self {
         out.bytes(name.as_bytes());
         out.bytes(bracket);
         Group {
@@ -138,7 +139,11 @@ impl<'a> Group<'a> {
                 out.bytes(name.as_bytes());
                 out.bytes(b": ");
             }
-            put_value(out, value, spec);
+            if spec.masks(name) {
+                out.bytes(MASK.as_bytes());
+            } else {
+                put_value(out, value, spec);
+            }
         });
     }
 
@@ -146,7 +151,11 @@ impl<'a> Group<'a> {
         self.entry(|out, spec| {
             put_value(out, key, spec);
             out.bytes(b": ");
-            put_value(out, value, spec);
+            if matches!(key, Value::Str(key) if spec.masks(&String::from_utf8_lossy(key.kept))) {
+                out.bytes(MASK.as_bytes());
+            } else {
+                put_value(out, value, spec);
+            }
         });
     }
 
@@ -157,7 +166,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    fn entry(&mut self, put: impl FnOnce(&mut Vec<u8>, &Resolved)) {
+    fn entry(&mut self, put: impl FnOnce(&mut Vec<u8>, &Resolved<'_>)) {
         self.count += 1;
         if !self.spec.is_alternate() {
             if self.count > 1 {

@@ -3,60 +3,146 @@
 //! Whatever does not come from the program's source is untrusted: arguments, thread names, even
 //! the output of `Debug`. In it
 //!
-//! | is written as | what |
-//! |---|---|
-//! | `\n` `\r` `\t` | line feed, carriage return, tab |
-//! | `\x1b` | any other control character of ASCII, `DEL` included |
-//! | `\u{9b}` | the control characters U+0080 to U+009F, which terminals obey too |
-//! | `\u{2028}` | the line and the paragraph separator, U+2028 and U+2029 |
-//! | `\u{202e}` | what changes the direction of text: U+202A to U+202E, U+2066 to U+2069 |
-//! | `\xff` | a byte that is not part of valid UTF-8 |
+//! | is written as | in JSON and in quotes as | what |
+//! |---|---|---|
+//! | `\n` `\r` `\t` | `\n` `\r` `\t` | line feed, carriage return, tab |
+//! | `\x1b` | `\u001b` | any other control character of ASCII, `DEL` included |
+//! | `\u{9b}` | `\u009b` | the control characters U+0080 to U+009F, which terminals obey too |
+//! | `\u{2028}` | `\u2028` | the line and the paragraph separator, U+2028 and U+2029 |
+//! | `\u{202e}` | `\u202e` | what changes the direction of text: U+202A to U+202E, U+2066 to U+2069 |
+//! | `\xff` | `\ufffd` | a byte that is not part of valid UTF-8 |
+//! | as it is | `\"` `\\` | a quotation mark, a backslash |
 //!
-//! All else stays as it is. That includes the backslash: paths and patterns stay readable, and a
-//! reader who must know whether `\n` was two characters or one has the binary log. It also
-//! includes the marks U+200E, U+200F and U+061C, which have no effect beyond their neighbours and
-//! which text in Arabic and Hebrew needs.
+//! All else stays as it is. In text that includes the backslash: paths and patterns stay readable,
+//! and a reader who must know whether `\n` was two characters or one has JSON. It also includes the
+//! marks U+200E, U+200F and U+061C, which have no effect beyond their neighbours and which text in
+//! Arabic and Hebrew needs.
+//!
+//! Credentials in URLs are masked here, too, since both need to look at every byte once: text with
+//! an `@` is never plain.
 
-/// Whether the text is printable ASCII throughout, and so nothing is to be escaped. False also for
-/// harmless text beyond ASCII.
-#[inline(always)]
-pub(super) fn is_plain(text: &[u8]) -> bool {
-    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
-        if text.len() <= 16 {
-            are_plain(u64::from_le_bytes(*first)) && are_plain(u64::from_le_bytes(*last))
-        } else {
-            is_plain_long(text)
-        }
-    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
-        let both = [*first, *last];
-        are_plain(u64::from_le_bytes(
-            *both.as_flattened().first_chunk().unwrap_or(&[0; 8]),
-        ))
-    } else {
-        text.iter().all(|byte| (b' '..=b'~').contains(byte))
+use super::redact::{MASK, credentials};
+
+/// What is done to text that is not from the program's source.
+pub(super) trait Escaping {
+    /// Whether nothing needs to be done, as can be told quickly. False also for harmless text
+    /// beyond ASCII.
+    fn is_plain(text: &[u8]) -> bool;
+
+    /// Appends the text with everything escaped that has to be.
+    fn put(out: &mut Vec<u8>, text: &[u8]);
+}
+
+/// What is dangerous becomes visible.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Visible;
+
+/// The text goes between the quotation marks of a JSON string.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Quoted;
+
+/// Nothing is escaped.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Raw;
+
+impl Escaping for Visible {
+    #[inline(always)]
+    fn is_plain(text: &[u8]) -> bool {
+        is_plain::<false>(text)
+    }
+
+    fn put(out: &mut Vec<u8>, text: &[u8]) {
+        put_escaped::<false>(out, text);
     }
 }
 
-/// Eight bytes at once. Each subtraction leaves the top bit of a byte set if the byte is below a
-/// space, or `DEL`. It may also be set in a byte above such a one, which does no harm.
+impl Escaping for Quoted {
+    #[inline(always)]
+    fn is_plain(text: &[u8]) -> bool {
+        is_plain::<true>(text)
+    }
+
+    fn put(out: &mut Vec<u8>, text: &[u8]) {
+        put_escaped::<true>(out, text);
+    }
+}
+
+impl Escaping for Raw {
+    #[inline(always)]
+    fn is_plain(text: &[u8]) -> bool {
+        is_plain::<false>(text)
+    }
+
+    fn put(out: &mut Vec<u8>, text: &[u8]) {
+        out.extend_from_slice(text);
+    }
+}
+
+/// Appends the text, escaped, with the credentials in its URLs masked if `urls` says so.
+#[cold]
+#[inline(never)]
+pub(super) fn put<E: Escaping>(out: &mut Vec<u8>, text: &[u8], urls: bool) {
+    let mut rest = text;
+    while let Some(range) = credentials(rest).filter(|_| urls) {
+        E::put(out, &rest[..range.start]);
+        out.extend_from_slice(MASK.as_bytes());
+        rest = &rest[range.end..];
+    }
+    E::put(out, rest);
+}
+
+/// Whether the text is printable ASCII throughout, without an `@`, which may be part of a URL with
+/// credentials, and without what JSON escapes if it is for a JSON string.
 #[inline(always)]
-fn are_plain(eight: u64) -> bool {
+fn is_plain<const JSON: bool>(text: &[u8]) -> bool {
+    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        if text.len() <= 16 {
+            are_plain::<JSON>(u64::from_le_bytes(*first))
+                && are_plain::<JSON>(u64::from_le_bytes(*last))
+        } else {
+            is_plain_long::<JSON>(text)
+        }
+    } else if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let both = [*first, *last];
+        are_plain::<JSON>(u64::from_le_bytes(
+            *both.as_flattened().first_chunk().unwrap_or(&[0; 8]),
+        ))
+    } else {
+        text.iter()
+            .all(|&byte| (b' '..=b'~').contains(&byte) && !is_special::<JSON>(byte))
+    }
+}
+
+/// Whether the byte is printable, and yet not plain.
+#[inline(always)]
+fn is_special<const JSON: bool>(byte: u8) -> bool {
+    (byte == b'@') | (JSON & ((byte == b'"') | (byte == b'\\')))
+}
+
+/// Eight bytes at once. Each subtraction leaves the top bit of a byte set if the byte is below a
+/// space, or the one that is looked for. It may also be set in a byte above such a one, which does
+/// no harm.
+#[inline(always)]
+fn are_plain<const JSON: bool>(eight: u64) -> bool {
     const EACH: u64 = u64::from_le_bytes([1; 8]);
     let below_space = eight.wrapping_sub(EACH * b' ' as u64);
-    let is_delete = (eight ^ (EACH * 0x7f)).wrapping_sub(EACH);
-    (below_space | is_delete | eight) & (EACH * 0x80) == 0
+    let is = |byte: u8| (eight ^ (EACH * u64::from(byte))).wrapping_sub(EACH);
+    let json = if JSON { is(b'"') | is(b'\\') } else { 0 };
+    (below_space | is(0x7f) | is(b'@') | json | eight) & (EACH * 0x80) == 0
 }
 
 /// The compiler makes vector code of this.
 #[inline(never)]
-fn is_plain_long(text: &[u8]) -> bool {
+fn is_plain_long<const JSON: bool>(text: &[u8]) -> bool {
     const LANES: usize = 16;
     // A byte is plain if it is at most this far above a space; bytes below wrap around.
     const FARTHEST: u8 = b'~' - b' ';
     let mut farthest = [0_u8; LANES];
+    let mut special = [0_u8; LANES];
     let mut see = |chunk: &[u8; LANES]| {
-        for (farthest, byte) in farthest.iter_mut().zip(chunk) {
+        for ((farthest, special), &byte) in farthest.iter_mut().zip(&mut special).zip(chunk) {
             *farthest = (*farthest).max(byte.wrapping_sub(b' '));
+            *special |= u8::from(is_special::<JSON>(byte));
         }
     };
     let mut rest = text;
@@ -67,27 +153,28 @@ fn is_plain_long(text: &[u8]) -> bool {
     if let Some(last) = text.last_chunk::<LANES>() {
         see(last);
     }
-    farthest.iter().fold(0, |most, &lane| most.max(lane)) <= FARTHEST
+    farthest.iter().fold(0, |most, &lane| most.max(lane)) <= FARTHEST && special == [0; LANES]
 }
 
-/// Appends the text with everything escaped that has to be.
-#[cold]
-#[inline(never)]
-pub(super) fn put_escaped(out: &mut Vec<u8>, text: &[u8]) {
+fn put_escaped<const JSON: bool>(out: &mut Vec<u8>, text: &[u8]) {
     match std::str::from_utf8(text) {
-        Ok(text) => put_characters(out, text),
+        Ok(text) => put_characters::<JSON>(out, text),
         Err(_) => {
             for chunk in text.utf8_chunks() {
-                put_characters(out, chunk.valid());
+                put_characters::<JSON>(out, chunk.valid());
                 for &byte in chunk.invalid() {
-                    put_hex(out, byte);
+                    if JSON {
+                        out.extend_from_slice(b"\\ufffd");
+                    } else {
+                        put_hex(out, byte);
+                    }
                 }
             }
         }
     }
 }
 
-fn put_characters(out: &mut Vec<u8>, text: &str) {
+fn put_characters<const JSON: bool>(out: &mut Vec<u8>, text: &str) {
     const CHUNK: usize = 16;
     let bytes = text.as_bytes();
     // Everything up to here is in `out`.
@@ -97,15 +184,19 @@ fn put_characters(out: &mut Vec<u8>, text: &str) {
         let harmless = match <&[u8; CHUNK]>::try_from(chunk) {
             Ok(chunk) => !chunk
                 .iter()
-                .fold(false, |any, &byte| any | may_start_danger(byte)),
+                .fold(false, |any, &byte| any | may_start_danger::<JSON>(byte)),
             Err(_) => false,
         };
         if harmless {
             continue;
         }
         let start = index * CHUNK;
-        for at in (start..start + chunk.len()).filter(|&at| may_start_danger(bytes[at])) {
-            let Some(character) = text[at..].chars().next().filter(|&c| is_dangerous(c)) else {
+        for at in (start..start + chunk.len()).filter(|&at| may_start_danger::<JSON>(bytes[at])) {
+            let Some(character) = text[at..]
+                .chars()
+                .next()
+                .filter(|&c| is_dangerous(c) || (JSON && matches!(c, '"' | '\\')))
+            else {
                 continue;
             };
             out.extend_from_slice(&bytes[done..at]);
@@ -114,6 +205,13 @@ fn put_characters(out: &mut Vec<u8>, text: &str) {
                 '\n' => out.extend_from_slice(b"\\n"),
                 '\r' => out.extend_from_slice(b"\\r"),
                 '\t' => out.extend_from_slice(b"\\t"),
+                '"' => out.extend_from_slice(b"\\\""),
+                '\\' => out.extend_from_slice(b"\\\\"),
+                _ if JSON => {
+                    let code = u32::from(character);
+                    out.extend_from_slice(b"\\u");
+                    out.extend((0..4).rev().map(|place| hex((code >> (4 * place)) as u8)));
+                }
                 '\0'..='\x7f' => put_hex(out, bytes[at]),
                 _ => out.extend(character.escape_unicode().map(|ascii| ascii as u8)),
             }
@@ -124,11 +222,13 @@ fn put_characters(out: &mut Vec<u8>, text: &str) {
 
 /// Whether the byte is the first of a character that is dangerous, or of one that begins alike.
 #[inline(always)]
-fn may_start_danger(byte: u8) -> bool {
-    (byte < b' ') | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xe2)
+fn may_start_danger<const JSON: bool>(byte: u8) -> bool {
+    let json = JSON & ((byte == b'"') | (byte == b'\\'));
+    (byte < b' ') | (byte == 0x7f) | (byte == 0xc2) | (byte == 0xe2) | json
 }
 
-fn is_dangerous(character: char) -> bool {
+/// Whether the character is among those that the [module](self) lists.
+pub(super) fn is_dangerous(character: char) -> bool {
     matches!(character,
         '\0'..='\x1f'
         | '\x7f'..='\u{9f}'
@@ -137,13 +237,12 @@ fn is_dangerous(character: char) -> bool {
 }
 
 fn put_hex(out: &mut Vec<u8>, byte: u8) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.extend_from_slice(&[
-        b'\\',
-        b'x',
-        HEX[usize::from(byte >> 4)],
-        HEX[usize::from(byte & 15)],
-    ]);
+    out.extend_from_slice(&[b'\\', b'x', hex(byte >> 4), hex(byte)]);
+}
+
+/// The lowest four bits as a digit.
+fn hex(bits: u8) -> u8 {
+    b"0123456789abcdef"[usize::from(bits & 15)]
 }
 
 #[cfg(test)]
@@ -153,8 +252,15 @@ mod tests {
 
     fn escaped(text: impl AsRef<[u8]>) -> String {
         let mut out = Vec::new();
-        put_escaped(&mut out, text.as_ref());
+        put::<Visible>(&mut out, text.as_ref(), false);
         String::from_utf8(out).expect("escaped text is valid UTF-8")
+    }
+
+    fn quoted(text: &[u8]) -> String {
+        let mut out = vec![b'"'];
+        put::<Quoted>(&mut out, text, false);
+        out.push(b'"');
+        String::from_utf8(out).expect("JSON is valid UTF-8")
     }
 
     #[test]
@@ -218,6 +324,12 @@ mod tests {
                 || ('\u{2066}'..='\u{2069}').contains(&character);
             assert_eq!(text != character.to_string(), dangerous, "{code:x}");
             assert!(!dangerous || text.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+            let json = quoted(character.to_string().as_bytes());
+            assert_eq!(
+                serde_json::from_str::<String>(&json).unwrap(),
+                character.to_string()
+            );
+            assert!(!dangerous || json.is_ascii());
         }
     }
 
@@ -226,16 +338,26 @@ mod tests {
         let most = if cfg!(miri) { 40 } else { 100 };
         for length in 0..most {
             let mut text = vec![b'~'; length];
-            assert!(is_plain(&text));
+            assert!(is_plain::<false>(&text) && is_plain::<true>(&text));
             for at in 0..length {
-                for byte in (0..=0x20).chain(0x7e..=0x81).chain([0xc2, 0xe2, 0xff]) {
+                for byte in (0..=0x23)
+                    .chain(0x3f..=0x41)
+                    .chain(0x5b..=0x5d)
+                    .chain(0x7e..=0x81)
+                    .chain([0xc2, 0xe2, 0xff])
+                {
                     text[at] = byte;
-                    let expected = byte == b' ' || byte == b'~';
-                    assert_eq!(is_plain(&text), expected, "{byte:x} at {at} of {length}");
+                    let expected = (b' '..=b'~').contains(&byte) && byte != b'@';
+                    let json = expected && byte != b'"' && byte != b'\\';
+                    assert_eq!(
+                        (is_plain::<false>(&text), is_plain::<true>(&text)),
+                        (expected, json),
+                        "{byte:x} at {at} of {length}"
+                    );
                 }
                 text[at] = b' ';
             }
-            assert!(is_plain(&text));
+            assert!(is_plain::<false>(&text) && is_plain::<true>(&text));
         }
     }
 
@@ -254,7 +376,16 @@ mod tests {
                 .collect();
             let text = escaped(&raw);
             assert!(!text.contains(is_dangerous), "{raw:?}");
-            assert!(!is_plain(&raw) || text.as_bytes() == raw);
+            assert!(!is_plain::<false>(&raw) || text.as_bytes() == raw);
+            // JSON says what was said, but for what is not UTF-8.
+            let json = quoted(&raw);
+            assert!(!json.contains(is_dangerous), "{raw:?}");
+            let read: String = serde_json::from_str(&json).unwrap();
+            let invalid = |chunk: std::str::Utf8Chunk<'_>| {
+                chunk.valid().to_owned() + &"\u{fffd}".repeat(chunk.invalid().len())
+            };
+            assert_eq!(read, raw.utf8_chunks().map(invalid).collect::<String>());
+            assert!(!is_plain::<true>(&raw) || json.as_bytes()[1..json.len() - 1] == raw);
         }
     }
 }

@@ -1,26 +1,47 @@
-//! A statement, compiled: its format string and the types of its arguments become a flat list of
-//! operations, each of which copies a bit of literal text and then renders one value.
+//! A statement, compiled for one format: all that can be known of its entries before they are
+//! written becomes a flat list of operations, each of which copies a bit of literal text and then
+//! renders one thing.
 //!
 //! Whatever can be decided once per statement is: how a pair of type and specification is
-//! rendered, what the literal text looks like once escaped, and whether the values are needed in
-//! the order in which they are stored. Where they are, as in nearly all statements, they are
-//! decoded one by one as the line is written; otherwise all are decoded first.
+//! rendered, what the literal text looks like once escaped, which values are nobody's to see, and
+//! whether the values are needed in the order in which they are stored. Where they are, as in
+//! nearly all statements, they are decoded one by one as the line is written; otherwise all are
+//! decoded first.
 
-use super::escape;
+use super::context::ContextStyle;
+use std::sync::Arc;
+
+use super::escape::{self, Escaping};
 use super::float;
-use super::line::{Line, Put};
+use super::line::{Line, Put as _};
 use super::number;
 use super::quote;
+use super::redact::Redaction;
 use super::spec::{self, Resolved};
-use crate::callsite::Metadata;
+use super::time::Clocks;
+use super::typed::{self, Masks};
 use crate::level::Level;
-use crate::record::{Chars, Context, Count, Decoder, Piece, Sign, Spec, Style, Type, Value};
-
-/// Stands in a line where a record does not hold what its statement stores.
-const INCOMPLETE: &[u8] = b"<incomplete record>";
+use crate::record::{Chars, Context, Decoder, Spec, Type, Value};
 
 /// How many bytes of literal text an operation has with it. More takes more operations.
 const LITERAL: usize = 24;
+
+/// What one record brings: all that is not known of its statement.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Occurrence<'a> {
+    /// UTC, in nanoseconds since 1970.
+    pub(crate) unix_nanos: u64,
+    /// The name of the thread that wrote the record, as UTF-8 if it is well.
+    pub(crate) thread: &'a [u8],
+    /// The kernel's number of that thread; 0 if it is not known.
+    pub(crate) thread_id: u64,
+    /// The record's number in this log, from 1.
+    pub(crate) number: u64,
+    /// The fields that it has from its thread.
+    pub(crate) context: Context<'a>,
+    /// The statement's stored values.
+    pub(crate) payload: &'a [u8],
+}
 
 /// Copies the literal, then does what `action` says.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +49,7 @@ struct Op {
     literal: [u8; LITERAL],
     length: u8,
     action: Action,
-    /// For [`Action::Fixed`] the precision, for [`Action::Specified`] the place in
-    /// [`Program::specified`].
+    /// For [`Action::Fixed`] the precision, for [`Action::Rare`] the place in [`Program::rare`].
     operand: u32,
 }
 
@@ -38,11 +58,15 @@ const _: () = assert!(size_of::<Op>() == 32, "two operations share a cache line"
 /// What follows an operation's literal. Those named after a type decode the next value, and render
 /// it as `{}` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Action {
+pub(super) enum Action {
     /// Nothing.
     Literal,
+    /// The time, in UTC and to the nanosecond.
+    Time,
     /// The thread's name.
     Thread,
+    /// The record's number.
+    Number,
     Bool,
     Char,
     I8,
@@ -59,112 +83,100 @@ enum Action {
     Text,
     /// An `f64`, as `{:.n}` does.
     Fixed,
-    /// The next value with its specification; any value if the statement needs them out of order.
-    Specified,
-    /// As `Str`, quoted if need be.
-    FieldStr,
-    /// As `Text`, quoted if need be.
-    FieldText,
-    /// As `Specified`, quoted if need be.
-    FieldSpecified,
+    /// An `f64`, as JSON does.
+    Real,
+    /// The fields of the context, as the style at the place `operand` says.
+    Context,
+    /// What has no action of its own. All values, if the statement needs them out of order.
+    Rare,
+}
+
+/// What has no action of its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rare {
+    /// A value as its specification says.
+    Value(Specified),
+    /// A value as its specification says, in quotes if it needs them.
+    Quoted(Specified),
+    /// A value as JSON has it.
+    Typed(Typed),
+    /// A value that is not shown.
+    Hidden(Type),
+    /// The time in the style of this place among the clocks.
+    Time(usize),
+    /// The thread's name.
+    Thread(Resolved<'static>),
+    /// The thread's name, in quotes if it needs them.
+    QuotedThread,
+    /// The thread's number.
+    ThreadId(Resolved<'static>),
+    /// The record's number.
+    Number(Resolved<'static>),
 }
 
 /// A value and its specification.
 #[derive(Clone, Copy, Debug)]
-struct Specified {
-    index: u16,
+pub(super) struct Specified {
+    pub(super) index: u16,
     /// `None` if the statement stores no such value.
-    ty: Option<Type>,
-    spec: Spec,
+    pub(super) ty: Option<Type>,
+    pub(super) spec: Spec,
     /// `None` if the specification refers to stored values.
-    resolved: Option<Resolved>,
+    pub(super) resolved: Option<Resolved<'static>>,
+    /// Something inside of the value may be masked.
+    pub(super) masks: bool,
 }
 
-/// How to render the records of one statement, from behind the timestamp to before the line feed.
+/// A value that is written as JSON has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Typed {
+    pub(super) index: u16,
+    pub(super) ty: Type,
+    /// Something inside of the value may be masked.
+    pub(super) masks: bool,
+}
+
+/// How to render the records of one statement, in one format.
 #[derive(Debug)]
 pub(super) struct Program {
     ops: Vec<Op>,
-    specified: Vec<Specified>,
+    rare: Vec<Rare>,
+    contexts: Vec<ContextStyle>,
     /// Of the stored values.
     types: Vec<Type>,
+    /// The time comes first, in UTC and to the nanosecond, and is not among the operations.
+    begins_with_time: bool,
     /// Each value is needed once, in the order in which they are stored.
     in_order: bool,
     level: Level,
+    redaction: Arc<Redaction>,
 }
 
 impl Program {
-    /// Compiles a statement. Its line is `before`, the thread's name, `after`, and the message;
-    /// these two are escaped already.
-    pub(super) fn new(before: &[u8], after: &[u8], metadata: &Metadata, types: &[Type]) -> Program {
-        let mut program = Program {
+    pub(super) fn new(
+        types: &[Type],
+        in_order: bool,
+        level: Level,
+        redaction: Arc<Redaction>,
+    ) -> Program {
+        Program {
             ops: Vec::new(),
-            specified: Vec::new(),
+            rare: Vec::new(),
+            contexts: Vec::new(),
             types: types.to_vec(),
-            in_order: are_in_order(metadata, types),
-            level: metadata.level,
-        };
-        let mut literal = before.to_vec();
-        program.push(&mut literal, Action::Thread, 0);
-        literal.extend_from_slice(after);
-        for piece in metadata.pieces {
-            match *piece {
-                Piece::Literal(text) => escape::put_escaped(&mut literal, text.as_bytes()),
-                Piece::Value(index, spec) => {
-                    let (action, operand) = program.choose(index, spec);
-                    program.push(&mut literal, action, operand);
-                }
-            }
+            begins_with_time: false,
+            in_order,
+            level,
+            redaction,
         }
-        for (place, field) in metadata.fields.iter().enumerate() {
-            if place > 0 || !metadata.pieces.is_empty() {
-                literal.push(b' ');
-            }
-            quote::put_key(&mut literal, field.name);
-            literal.push(b'=');
-            let (action, operand) = program.choose_quoting(field.value, field.spec);
-            program.push(&mut literal, action, operand);
-        }
-        program.push(&mut literal, Action::Literal, 0);
-        program
-    }
-
-    fn choose(&mut self, index: u16, spec: Spec) -> (Action, u32) {
-        let ty = self.types.get(usize::from(index)).copied();
-        if let (true, Some(ty)) = (self.in_order, ty) {
-            if let Some(direct) = direct(ty, &spec) {
-                return direct;
-            }
-        }
-        (Action::Specified, self.specify(index, ty, spec))
-    }
-
-    /// As `choose`, for what may need quotes.
-    fn choose_quoting(&mut self, index: u16, spec: Spec) -> (Action, u32) {
-        match self.choose(index, spec) {
-            (Action::Str, operand) => (Action::FieldStr, operand),
-            (Action::Text, operand) => (Action::FieldText, operand),
-            (Action::Specified, operand) => (Action::FieldSpecified, operand),
-            (Action::Char, _) => {
-                let place = self.specify(index, Some(Type::Char), spec);
-                (Action::FieldSpecified, place)
-            }
-            needs_none => needs_none,
-        }
-    }
-
-    fn specify(&mut self, index: u16, ty: Option<Type>, spec: Spec) -> u32 {
-        let place = self.specified.len() as u32;
-        self.specified.push(Specified {
-            index,
-            ty,
-            spec,
-            resolved: Resolved::new(spec, |_| None),
-        });
-        place
     }
 
     /// Takes the literal, of any length.
-    fn push(&mut self, literal: &mut Vec<u8>, action: Action, operand: u32) {
+    pub(super) fn push(&mut self, literal: &mut Vec<u8>, action: Action, operand: u32) {
+        if self.ops.is_empty() && literal.is_empty() && action == Action::Time {
+            self.begins_with_time = true;
+            return;
+        }
         let mut rest = literal.as_slice();
         while let Some((first, more)) = rest.split_first_chunk::<LITERAL>() {
             self.ops.push(Op {
@@ -186,6 +198,20 @@ impl Program {
         literal.clear();
     }
 
+    /// Takes the literal, and what has no action of its own.
+    pub(super) fn push_rare(&mut self, literal: &mut Vec<u8>, rare: Rare) {
+        let place = self.rare.len() as u32;
+        self.rare.push(rare);
+        self.push(literal, Action::Rare, place);
+    }
+
+    /// Takes the literal, and the fields of the context.
+    pub(super) fn push_context(&mut self, literal: &mut Vec<u8>, style: ContextStyle) {
+        let place = self.contexts.len() as u32;
+        self.contexts.push(style);
+        self.push(literal, Action::Context, place);
+    }
+
     /// The statement's level.
     pub(super) fn level(&self) -> Level {
         self.level
@@ -196,25 +222,29 @@ impl Program {
         self.in_order
     }
 
-    /// Renders one record of a statement whose values are needed in order.
+    /// Renders one record of a statement whose values are needed in order. Answers false, and stops,
+    /// where the record does not hold what the statement stores.
     ///
     /// The line and the decoder stay in registers as long as nothing takes their address, which a
     /// function that is not inlined would. So those take and answer values.
     #[inline(always)]
-    pub(super) fn run(
+    pub(super) fn run<E: Escaping>(
         &self,
         line: &mut Line<'_>,
-        thread: &[u8],
-        payload: &[u8],
+        occurrence: &Occurrence<'_>,
+        clocks: &mut Clocks,
         scratch: &mut Scratch,
-    ) {
-        let mut decoder = Decoder::new(payload);
-        // The next value, or the end of the line.
+    ) -> bool {
+        if self.begins_with_time {
+            clocks.utc.put(line, occurrence.unix_nanos);
+        }
+        let mut decoder = Decoder::new(occurrence.payload);
+        // The next value, or the end.
         macro_rules! next {
             ($name:ident) => {
                 match decoder.next(Type::$name) {
                     Some(Value::$name(value)) => value,
-                    _ => return line.bytes(INCOMPLETE),
+                    _ => return false,
                 }
             };
         }
@@ -230,6 +260,7 @@ impl Program {
                 Action::U16 => (false, next!(U16).into()),
                 Action::U32 => (false, next!(U32).into()),
                 Action::U64 => (false, next!(U64)),
+                Action::Number => (false, occurrence.number),
                 Action::F32 => {
                     float::put_shortest(line, next!(F32));
                     continue;
@@ -241,11 +272,25 @@ impl Program {
                 Action::Fixed => {
                     let (number, precision) = (next!(F64), op.operand as usize);
                     if !float::put_fixed(line, number, precision) {
-                        line.bytes(scratch.large_fixed(number, precision));
+                        line.bytes(scratch.large_fixed::<E>(number, precision));
                     }
                     continue;
                 }
+                Action::Real => {
+                    typed::put_real(line, next!(F64));
+                    continue;
+                }
                 Action::Literal => continue,
+                Action::Context => {
+                    if !occurrence.context.is_empty() {
+                        line.bytes(self.context(op.operand, occurrence, scratch));
+                    }
+                    continue;
+                }
+                Action::Time => {
+                    clocks.utc.put(line, occurrence.unix_nanos);
+                    continue;
+                }
                 Action::Bool => {
                     match next!(Bool) {
                         true => line.put(b"true", 4),
@@ -254,128 +299,137 @@ impl Program {
                     continue;
                 }
                 Action::Thread => {
-                    line.bytes(escaped(thread, &mut scratch.escaped));
+                    line.bytes(escaped::<E>(occurrence.thread, scratch));
                     continue;
                 }
                 Action::Char => {
                     let mut utf8 = [0; 4];
                     let text = next!(Char).encode_utf8(&mut utf8).as_bytes();
-                    line.bytes(escaped(text, &mut scratch.escaped));
+                    line.bytes(escaped::<E>(text, scratch));
                     continue;
                 }
                 Action::Str => {
                     let chars = next!(Str);
-                    line.bytes(escaped(chars.kept, &mut scratch.escaped));
-                    if chars.cut > 0 {
-                        line.bytes(scratch.cut(chars.cut));
+                    if chars.cut == 0 {
+                        line.bytes(escaped::<E>(chars.kept, scratch));
+                    } else {
+                        line.bytes(scratch.cut::<E>(chars));
                     }
                     continue;
                 }
                 Action::Text => {
                     let chars = next!(Text);
-                    line.bytes(escaped(chars.kept, &mut scratch.escaped));
-                    if chars.cut > 0 {
-                        line.bytes(scratch.cut(chars.cut));
+                    if chars.cut == 0 {
+                        line.bytes(escaped::<E>(chars.kept, scratch));
+                    } else {
+                        line.bytes(scratch.cut::<E>(chars));
                     }
                     continue;
                 }
-                Action::Specified => match self.specified(op.operand, decoder, scratch) {
-                    Some((text, after)) => {
-                        line.bytes(text);
-                        decoder = after;
-                        continue;
+                Action::Rare => {
+                    match self.next_rare::<E>(op.operand, decoder, occurrence, clocks, scratch) {
+                        Some((text, after)) => {
+                            line.bytes(text);
+                            decoder = after;
+                            continue;
+                        }
+                        None => return false,
                     }
-                    None => return line.bytes(INCOMPLETE),
-                },
-                Action::FieldStr => {
-                    let chars = next!(Str);
-                    line.bytes(scratch.quoted_chars(chars));
-                    continue;
                 }
-                Action::FieldText => {
-                    let chars = next!(Text);
-                    line.bytes(scratch.quoted_chars(chars));
-                    continue;
-                }
-                Action::FieldSpecified => match self.specified(op.operand, decoder, scratch) {
-                    Some((_, after)) => {
-                        line.bytes(scratch.quoted());
-                        decoder = after;
-                        continue;
-                    }
-                    None => return line.bytes(INCOMPLETE),
-                },
             };
             line.put(b"-", usize::from(negative));
             number::put_unsigned(line, magnitude);
         }
+        true
     }
 
-    /// Renders one record of any other statement.
+    /// As [`run`](Self::run), for any other statement.
     #[cold]
     #[inline(never)]
-    pub(super) fn run_out_of_order(
+    pub(super) fn run_out_of_order<E: Escaping>(
         &self,
         out: &mut Vec<u8>,
-        thread: &[u8],
-        payload: &[u8],
+        occurrence: &Occurrence<'_>,
+        clocks: &mut Clocks,
         scratch: &mut Scratch,
-    ) {
-        let values = self.decode_all(payload, scratch);
+    ) -> bool {
+        if self.begins_with_time {
+            clocks.utc.put(out, occurrence.unix_nanos);
+        }
+        let values = self.decode_all(occurrence.payload, scratch);
+        let stored = |index: u16| values.get(usize::from(index)).copied();
+        let mut complete = true;
         for op in &self.ops {
             out.put(&op.literal, usize::from(op.length));
             match op.action {
-                Action::Thread => escape::put_escaped(out, thread),
-                Action::Specified => match self.stored(op.operand, &values, scratch) {
-                    Some(text) => out.bytes(text),
-                    None => {
-                        out.bytes(INCOMPLETE);
-                        break;
+                Action::Time => clocks.utc.put(out, occurrence.unix_nanos),
+                Action::Thread => out.bytes(escaped::<E>(occurrence.thread, scratch)),
+                Action::Number => number::put_unsigned(out, occurrence.number),
+                Action::Context => out.bytes(self.context(op.operand, occurrence, scratch)),
+                Action::Rare => {
+                    let rare = &self.rare[op.operand as usize];
+                    let value = rare.index().and_then(stored);
+                    match rare.render::<E>(
+                        value,
+                        stored,
+                        &self.redaction,
+                        occurrence,
+                        clocks,
+                        scratch,
+                    ) {
+                        Some(text) => out.bytes(text),
+                        None => {
+                            complete = false;
+                            break;
+                        }
                     }
-                },
-                Action::FieldSpecified => match self.stored(op.operand, &values, scratch) {
-                    Some(_) => out.bytes(scratch.quoted()),
-                    None => {
-                        out.bytes(INCOMPLETE);
-                        break;
-                    }
-                },
+                }
                 _ => {}
             }
         }
         scratch.return_values(values);
+        complete
     }
 
-    /// Renders the next value, and answers where the one after it is.
+    /// Renders what has no action of its own, and answers where the next value is.
     #[inline(never)]
-    fn specified<'s, 'p>(
+    fn next_rare<'s, 'p, E: Escaping>(
         &self,
         place: u32,
         mut decoder: Decoder<'p>,
+        occurrence: &Occurrence<'p>,
+        clocks: &mut Clocks,
         scratch: &'s mut Scratch,
     ) -> Option<(&'s [u8], Decoder<'p>)> {
-        let specified = self.specified.get(place as usize)?;
-        let value = decoder.next(specified.ty?)?;
-        Some((scratch.render(value, &specified.resolved?), decoder))
+        let rare = self.rare.get(place as usize)?;
+        let value = match rare.ty() {
+            Some(ty) => Some(decoder.next(ty)?),
+            None => None,
+        };
+        let redaction = &self.redaction;
+        let text = rare.render::<E>(value, |_| None, redaction, occurrence, clocks, scratch)?;
+        Some((text, decoder))
     }
 
-    /// Renders any of the values.
-    fn stored<'s>(
+    /// Renders the fields of the context.
+    #[inline(never)]
+    fn context<'s>(
         &self,
         place: u32,
-        values: &[Value<'_>],
+        occurrence: &Occurrence<'_>,
         scratch: &'s mut Scratch,
-    ) -> Option<&'s [u8]> {
-        let specified = self.specified.get(place as usize)?;
-        let stored = |index: u16| values.get(usize::from(index)).copied();
-        let value = stored(specified.index)?;
-        let resolved = match specified.resolved {
-            Some(resolved) => resolved,
-            // What a specification says of text has been done at the call.
-            None if specified.ty == Some(Type::Text) => Resolved::DISPLAY,
-            None => Resolved::new(specified.spec, stored)?,
-        };
-        Some(scratch.render(value, &resolved))
+    ) -> &'s [u8] {
+        scratch.escaped.clear();
+        if let Some(style) = self.contexts.get(place as usize) {
+            let Scratch {
+                rendered,
+                escaped,
+                urls,
+                ..
+            } = scratch;
+            style.put(escaped, rendered, occurrence.context, *urls);
+        }
+        &scratch.escaped
     }
 
     /// All values, or as many as the payload holds.
@@ -387,17 +441,101 @@ impl Program {
     }
 }
 
-/// Renders the fields that a record has from its thread.
-#[inline(never)]
-pub(super) fn put_context(out: &mut impl Put, context: Context<'_>, scratch: &mut Scratch) {
-    for field in context.fields() {
+impl Rare {
+    /// The type of the value that it takes, if it takes one.
+    fn ty(&self) -> Option<Type> {
+        match *self {
+            Rare::Value(specified) | Rare::Quoted(specified) => specified.ty,
+            Rare::Typed(typed) => Some(typed.ty),
+            Rare::Hidden(ty) => Some(ty),
+            _ => None,
+        }
+    }
+
+    /// Which value it takes, if any.
+    fn index(&self) -> Option<u16> {
+        match *self {
+            Rare::Value(specified) | Rare::Quoted(specified) => Some(specified.index),
+            Rare::Typed(typed) => Some(typed.index),
+            _ => None,
+        }
+    }
+
+    /// `None` if there is no such value.
+    fn render<'s, 'v, E: Escaping>(
+        &self,
+        value: Option<Value<'v>>,
+        stored: impl Fn(u16) -> Option<Value<'v>>,
+        redaction: &Redaction,
+        occurrence: &Occurrence<'_>,
+        clocks: &mut Clocks,
+        scratch: &'s mut Scratch,
+    ) -> Option<&'s [u8]> {
         scratch.rendered.clear();
-        scratch.rendered.push(b' ');
-        quote::put_key(&mut scratch.rendered, field.name);
-        scratch.rendered.push(b'=');
-        out.bytes(&scratch.rendered);
-        scratch.render(field.value, &Resolved::DISPLAY);
-        out.bytes(scratch.quoted());
+        match self {
+            Rare::Value(specified) => {
+                let resolved = specified.resolve(stored, redaction)?;
+                Some(scratch.render::<E>(value?, &resolved))
+            }
+            Rare::Quoted(specified) => {
+                let resolved = specified.resolve(stored, redaction)?;
+                spec::put_value(&mut scratch.rendered, value?, &resolved);
+                Some(scratch.quoted())
+            }
+            Rare::Typed(typed) => {
+                let masks = Masks {
+                    urls: scratch.urls,
+                    names: typed.masks.then_some(redaction),
+                };
+                typed::put_value(&mut scratch.rendered, value?, masks);
+                Some(&scratch.rendered)
+            }
+            Rare::Hidden(_) => Some(b""),
+            Rare::Time(place) => {
+                clocks.put(*place, &mut scratch.rendered, occurrence.unix_nanos);
+                Some(&scratch.rendered)
+            }
+            Rare::Thread(resolved) => {
+                spec::put_str(&mut scratch.rendered, occurrence.thread, resolved);
+                Some(escaped_of::<E>(
+                    &scratch.rendered,
+                    &mut scratch.escaped,
+                    false,
+                ))
+            }
+            Rare::QuotedThread => {
+                scratch.rendered.bytes(occurrence.thread);
+                Some(scratch.quoted())
+            }
+            Rare::ThreadId(resolved) => {
+                let id = Value::U64(occurrence.thread_id);
+                Some(scratch.render::<E>(id, resolved))
+            }
+            Rare::Number(resolved) => {
+                let number = Value::U64(occurrence.number);
+                Some(scratch.render::<E>(number, resolved))
+            }
+        }
+    }
+}
+
+impl Specified {
+    fn resolve<'v, 'r>(
+        &self,
+        stored: impl Fn(u16) -> Option<Value<'v>>,
+        redaction: &'r Redaction,
+    ) -> Option<Resolved<'r>> {
+        let resolved = match self.resolved {
+            Some(resolved) => resolved,
+            // What a specification says of text has been done at the call.
+            None if self.ty == Some(Type::Text) => Resolved::DISPLAY,
+            None => Resolved::new(self.spec, stored)?,
+        };
+        Some(if self.masks {
+            resolved.redacted(redaction)
+        } else {
+            resolved
+        })
     }
 }
 
@@ -408,66 +546,6 @@ fn signed(number: impl Into<i64>) -> (bool, u64) {
     (number < 0, number.unsigned_abs())
 }
 
-/// Whether a decoder that goes through the values once meets each when it is needed.
-fn are_in_order(metadata: &Metadata, types: &[Type]) -> bool {
-    let refers = |count| matches!(count, Count::Value(_));
-    let mut next = 0;
-    let message = metadata.pieces.iter().all(|piece| match *piece {
-        Piece::Literal(_) => true,
-        Piece::Value(index, spec) => {
-            let expected = index == next;
-            next = index.wrapping_add(1);
-            let refers = refers(spec.width) || refers(spec.precision);
-            expected
-                && match types.get(usize::from(index)) {
-                    Some(Type::Text) => true,
-                    Some(_) => !refers,
-                    None => false,
-                }
-        }
-    });
-    let mut fields = metadata.fields.iter().zip(usize::from(next)..);
-    message && fields.all(|(field, index)| usize::from(field.value) == index && index < types.len())
-}
-
-/// The action for a specification that has one of its own, with its operand: `{}` and what is the
-/// same as `{}` for the type, and `{:.n}`.
-fn direct(ty: Type, spec: &Spec) -> Option<(Action, u32)> {
-    if ty == Type::Text {
-        return Some((Action::Text, 0));
-    }
-    if spec.width != Count::Unset || spec.sign == Sign::Plus {
-        return None;
-    }
-    let display = spec.style == Style::Display;
-    let debug = spec.style == Style::Debug;
-    let whole = spec.precision == Count::Unset;
-    let action = match ty {
-        // Integers have no use for a precision.
-        Type::I8 if display || debug => Action::I8,
-        Type::I16 if display || debug => Action::I16,
-        Type::I32 if display || debug => Action::I32,
-        Type::I64 if display || debug => Action::I64,
-        Type::U8 if display || debug => Action::U8,
-        Type::U16 if display || debug => Action::U16,
-        Type::U32 if display || debug => Action::U32,
-        Type::U64 if display || debug => Action::U64,
-        Type::Bool if whole && (display || debug) => Action::Bool,
-        Type::Char if whole && display => Action::Char,
-        Type::Str if whole && display => Action::Str,
-        Type::F32 if whole && display => Action::F32,
-        Type::F64 if whole && display => Action::F64,
-        Type::F64 if display || debug => match spec.precision {
-            Count::Is(digits) if usize::from(digits) <= float::MAX_FIXED => {
-                return Some((Action::Fixed, digits.into()));
-            }
-            _ => return None,
-        },
-        _ => return None,
-    };
-    Some((action, 0))
-}
-
 /// Memory that rendering needs for a moment, kept from one record to the next.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
@@ -475,43 +553,34 @@ pub(super) struct Scratch {
     escaped: Vec<u8>,
     /// Empty: its allocation is what is kept.
     values: Vec<Value<'static>>,
+    /// Whether credentials in URLs are masked.
+    pub(super) urls: bool,
 }
 
 impl Scratch {
-    fn render(&mut self, value: Value<'_>, spec: &Resolved) -> &[u8] {
+    fn render<E: Escaping>(&mut self, value: Value<'_>, spec: &Resolved<'_>) -> &[u8] {
         self.rendered.clear();
         spec::put_value(&mut self.rendered, value, spec);
-        escaped(&self.rendered, &mut self.escaped)
+        escaped_of::<E>(&self.rendered, &mut self.escaped, self.urls)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn large_fixed(&mut self, number: f64, precision: usize) -> &[u8] {
-        self.render(Value::F64(number), &Resolved::fixed(precision))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn cut(&mut self, cut: u32) -> &[u8] {
-        self.rendered.clear();
-        spec::put_cut(&mut self.rendered, cut);
-        &self.rendered
-    }
-
-    /// What was rendered last, as the value of a field.
+    /// What is rendered, in quotes if it needs them.
     fn quoted(&mut self) -> &[u8] {
-        quote::value(&self.rendered, &mut self.escaped)
+        self.escaped.clear();
+        quote::put_value(&mut self.escaped, &self.rendered, self.urls);
+        &self.escaped
     }
 
-    /// Text as the value of a field.
-    fn quoted_chars<'a>(&'a mut self, chars: Chars<'a>) -> &'a [u8] {
-        if chars.cut == 0 {
-            return quote::value(chars.kept, &mut self.escaped);
-        }
-        self.rendered.clear();
-        self.rendered.bytes(chars.kept);
-        spec::put_cut(&mut self.rendered, chars.cut);
-        self.quoted()
+    #[cold]
+    #[inline(never)]
+    fn large_fixed<E: Escaping>(&mut self, number: f64, precision: usize) -> &[u8] {
+        self.render::<E>(Value::F64(number), &Resolved::fixed(precision))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn cut<E: Escaping>(&mut self, chars: Chars<'_>) -> &[u8] {
+        self.render::<E>(Value::Str(chars), &Resolved::DISPLAY)
     }
 
     /// Takes the allocation back. Collecting an iterator over a vector reuses the vector.
@@ -524,13 +593,18 @@ impl Scratch {
     }
 }
 
-/// The text itself if it can be shown as it is, else its escaped form in `buffer`.
+/// The text itself if it can be shown as it is, else what can be.
 #[inline(always)]
-fn escaped<'a>(text: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
-    if escape::is_plain(text) {
+fn escaped<'a, E: Escaping>(text: &'a [u8], scratch: &'a mut Scratch) -> &'a [u8] {
+    escaped_of::<E>(text, &mut scratch.escaped, scratch.urls)
+}
+
+#[inline(always)]
+fn escaped_of<'a, E: Escaping>(text: &'a [u8], buffer: &'a mut Vec<u8>, urls: bool) -> &'a [u8] {
+    if E::is_plain(text) {
         return text;
     }
     buffer.clear();
-    escape::put_escaped(buffer, text);
+    escape::put::<E>(buffer, text, urls);
     buffer
 }

@@ -1,68 +1,37 @@
 //! The keys and values of fields, by the rules of logfmt.
 //!
 //! A value stands in quotes if it is empty or has a space, a quote, an equals sign, or anything that
-//! [`escape`](super::escape) escapes. In quotes, `"` and `\` have a backslash in front of them; so a
-//! value can be read back, whatever it is. A key has no quotes: what a value would need them for is
-//! an underscore in a key.
+//! [`escape`](super::escape) escapes. In quotes it is a string of JSON; so a value can be read back,
+//! whatever it is. A key has no quotes: what a value would need them for is an underscore in a key.
 
-use super::escape;
+use super::escape::{self, Quoted, Raw};
 
-/// Whether a value with this byte in it needs quotes. Bytes beyond ASCII are not looked at.
-fn needs_quotes(byte: u8) -> bool {
-    matches!(byte, b' ' | b'"' | b'=')
+/// Appends the value of a field: as it is if that leaves no doubt where it ends, else in quotes.
+pub(super) fn put_value(out: &mut Vec<u8>, text: &[u8], urls: bool) {
+    let ends_word = |byte: &u8| *byte <= b' ' || matches!(byte, b'"' | b'=' | 0x7f);
+    let harmless = |text: &str| !text.contains(escape::is_dangerous);
+    let bare = !text.is_empty()
+        && !text.iter().any(ends_word)
+        && (text.is_ascii() || std::str::from_utf8(text).is_ok_and(harmless));
+    if bare {
+        escape::put::<Raw>(out, text, urls);
+    } else {
+        out.push(b'"');
+        escape::put::<Quoted>(out, text, urls);
+        out.push(b'"');
+    }
 }
 
-/// The value as it stands in a line: itself if it can, else its quoted form in `buffer`.
-#[inline]
-pub(super) fn value<'a>(text: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
-    let mut any = text.is_empty();
-    for &byte in text {
-        any |= needs_quotes(byte);
-    }
-    if !any {
-        if escape::is_plain(text) {
-            return text;
-        }
-        buffer.clear();
-        escape::put_escaped(buffer, text);
-        if buffer == text {
-            return text;
-        }
-    }
-    put_quoted(buffer, text);
-    buffer
-}
-
-#[cold]
-#[inline(never)]
-fn put_quoted(buffer: &mut Vec<u8>, text: &[u8]) {
-    buffer.clear();
-    buffer.push(b'"');
-    for part in text.split_inclusive(|byte| matches!(byte, b'"' | b'\\')) {
-        // The backslash goes in front of the part's last byte.
-        match part.split_last() {
-            Some((&last @ (b'"' | b'\\'), before)) => {
-                escape::put_escaped(buffer, before);
-                buffer.extend_from_slice(&[b'\\', last]);
-            }
-            _ => escape::put_escaped(buffer, part),
-        }
-    }
-    buffer.push(b'"');
-}
-
-/// Appends a field's name.
+/// Appends the name of a field.
 pub(super) fn put_key(out: &mut Vec<u8>, name: &str) {
-    let allowed = |char: char| !char.is_control() && !char.is_whitespace() && !"\"=".contains(char);
-    if name.is_empty() {
-        out.push(b'_');
+    let allowed = |c: char| !c.is_whitespace() && !"\"=".contains(c) && !escape::is_dangerous(c);
+    let start = out.len();
+    for character in name.chars() {
+        let character = if allowed(character) { character } else { '_' };
+        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
     }
-    for part in name.split_inclusive(|char| !allowed(char)) {
-        let whole = part.trim_end_matches(|char| !allowed(char));
-        escape::put_escaped(out, whole.as_bytes());
-        if whole.len() < part.len() {
-            out.push(b'_');
-        }
+    if out.len() == start {
+        out.push(b'_');
     }
 }
 
@@ -71,9 +40,9 @@ mod tests {
     use super::*;
 
     fn shown(text: impl AsRef<[u8]>) -> String {
-        let mut buffer = Vec::new();
-        let shown = value(text.as_ref(), &mut buffer).to_vec();
-        String::from_utf8(shown).expect("what is shown is valid UTF-8")
+        let mut out = Vec::new();
+        put_value(&mut out, text.as_ref(), true);
+        String::from_utf8(out).expect("what is shown is valid UTF-8")
     }
 
     fn key(name: &str) -> String {
@@ -84,7 +53,16 @@ mod tests {
 
     #[test]
     fn a_value_without_specials_stands_as_it_is() {
-        for text in ["a", "ESZ6", "101.25", r"C:\new", "größer", "{a:1}", "it's"] {
+        for text in [
+            "a",
+            "ESZ6",
+            "101.25",
+            r"C:\new",
+            "größer",
+            "{a:1}",
+            "it's",
+            "a@b.example",
+        ] {
             assert_eq!(shown(text), text);
         }
     }
@@ -98,12 +76,14 @@ mod tests {
             (r#"say "hi""#, r#""say \"hi\"""#),
             (r"a b\c", r#""a b\\c""#),
             ("a\nb", r#""a\nb""#),
-            ("\x1b[31m", r#""\x1b[31m""#),
-            ("é\u{202e}", r#""é\u{202e}""#),
+            ("\x1b[31m", r#""\u001b[31m""#),
+            ("\x7f", r#""\u007f""#),
+            ("é\u{202e}", r#""é\u202e""#),
         ] {
             assert_eq!(shown(text), expected);
+            assert_eq!(serde_json::from_str::<String>(expected).unwrap(), text);
         }
-        assert_eq!(shown(b"\xff"), r#""\xff""#);
+        assert_eq!(shown(b"\xff"), r#""\ufffd""#);
     }
 
     #[test]
@@ -114,7 +94,8 @@ mod tests {
             ("größe", "größe"),
             ("two words", "two_words"),
             ("a=\"b\"\n", "a__b__"),
-            ("a\u{202e}b", r"a\u{202e}b"),
+            ("\x1b[31m", "_[31m"),
+            ("a\u{202e}b", "a_b"),
             ("", "_"),
         ] {
             assert_eq!(key(name), expected);

@@ -13,26 +13,29 @@ use super::composite;
 use super::float::{self, Float};
 use super::line::Put as _;
 use super::number;
+use super::redact::Redaction;
 use crate::record::{Align, Chars, Count, Sign, Spec, Style, Value};
 
 /// A specification whose counts are known.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Resolved {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Resolved<'r> {
     spec: Spec,
     width: usize,
     precision: Option<usize>,
+    /// Masks what is named so inside of the value.
+    redaction: Option<&'r Redaction>,
 }
 
 /// The most that a width or a precision counts; more is read as this. It is what the format string
 /// itself can ask for, and keeps a number among the arguments from filling the memory.
 const MAX_COUNT: u64 = u16::MAX as u64;
 
-impl Resolved {
+impl<'r> Resolved<'r> {
     /// Asks `stored` for the counts that are arguments. `None` if it has no such number.
     pub(super) fn new<'a>(
         spec: Spec,
         stored: impl Fn(u16) -> Option<Value<'a>>,
-    ) -> Option<Resolved> {
+    ) -> Option<Resolved<'r>> {
         let resolve = |count| {
             Some(match count {
                 Count::Unset => None,
@@ -52,18 +55,36 @@ impl Resolved {
             spec,
             width: resolve(spec.width)?.unwrap_or(0),
             precision: resolve(spec.precision)?,
+            redaction: None,
         })
     }
 
     /// `{}`.
-    pub(super) const DISPLAY: Resolved = Resolved {
+    pub(super) const DISPLAY: Resolved<'static> = Resolved {
         spec: Spec::DISPLAY,
         width: 0,
         precision: None,
+        redaction: None,
     };
 
+    /// The same, with what is named so inside of the value masked.
+    pub(super) fn redacted(self, redaction: &Redaction) -> Resolved<'_> {
+        Resolved {
+            redaction: Some(redaction),
+            ..self
+        }
+    }
+
+    /// Whether what has this name inside of the value is masked.
+    pub(super) fn masks(&self, name: &str) -> bool {
+        !name.is_empty()
+            && self
+                .redaction
+                .is_some_and(|redaction| redaction.masks(name))
+    }
+
     /// The same with `{:?}` in place of what is not of its kind.
-    pub(super) fn as_debug(&self) -> Resolved {
+    pub(super) fn as_debug(&self) -> Resolved<'r> {
         let mut spec = *self;
         if !self.is_debug() {
             spec.spec.style = Style::Debug;
@@ -85,7 +106,7 @@ impl Resolved {
     }
 
     /// `{:.n}`.
-    pub(super) fn fixed(precision: usize) -> Resolved {
+    pub(super) fn fixed(precision: usize) -> Resolved<'static> {
         Resolved {
             precision: Some(precision),
             ..Resolved::DISPLAY
@@ -94,7 +115,7 @@ impl Resolved {
 }
 
 /// Appends a value as the specification says.
-pub(super) fn put_value(out: &mut Vec<u8>, value: Value<'_>, spec: &Resolved) {
+pub(super) fn put_value(out: &mut Vec<u8>, value: Value<'_>, spec: &Resolved<'_>) {
     match value {
         Value::Unit => put_text(out, b"()", 0, spec),
         Value::Bool(value) => put_text(out, if value { b"true" } else { b"false" }, 0, spec),
@@ -111,7 +132,7 @@ pub(super) fn put_value(out: &mut Vec<u8>, value: Value<'_>, spec: &Resolved) {
         Value::U128(value) => put_integer(out, Integer::unsigned(value), spec),
         Value::F32(value) => put_float(out, value, spec),
         Value::F64(value) => put_float(out, value, spec),
-        Value::Str(chars) => put_str(out, chars, spec),
+        Value::Str(chars) => put_chars(out, chars, spec),
         Value::Text(chars) => {
             out.bytes(chars.kept);
             put_cut(out, chars.cut);
@@ -144,10 +165,15 @@ pub(super) fn put_value(out: &mut Vec<u8>, value: Value<'_>, spec: &Resolved) {
 }
 
 /// Appends what `{}` makes of a value that is padded and cut like text.
-fn put_displayed(out: &mut Vec<u8>, displayed: fmt::Arguments<'_>, spec: &Resolved) {
+fn put_displayed(out: &mut Vec<u8>, displayed: fmt::Arguments<'_>, spec: &Resolved<'_>) {
     let mut text = Vec::new();
     put_format(&mut text, displayed);
     put_text(out, &text, 0, spec);
+}
+
+/// Appends text as the specification says.
+pub(super) fn put_str(out: &mut Vec<u8>, text: &[u8], spec: &Resolved<'_>) {
+    put_text(out, text, 0, spec);
 }
 
 /// Says how much of a text is missing, if any is.
@@ -190,7 +216,7 @@ impl Integer {
     }
 }
 
-fn put_integer(out: &mut Vec<u8>, integer: Integer, spec: &Resolved) {
+fn put_integer(out: &mut Vec<u8>, integer: Integer, spec: &Resolved<'_>) {
     /// How the digits are found.
     enum Digits {
         Decimal,
@@ -269,7 +295,7 @@ fn put_integer(out: &mut Vec<u8>, integer: Integer, spec: &Resolved) {
     });
 }
 
-fn put_float(out: &mut Vec<u8>, value: impl Float, spec: &Resolved) {
+fn put_float(out: &mut Vec<u8>, value: impl Float, spec: &Resolved<'_>) {
     // The shortest digits depend on the type; with a precision only the exact value counts.
     let exact: f64 = value.into();
     let (short, magnitude) = (value.magnitude(), exact.abs());
@@ -300,7 +326,7 @@ fn put_float(out: &mut Vec<u8>, value: impl Float, spec: &Resolved) {
     });
 }
 
-fn put_char(out: &mut Vec<u8>, value: char, spec: &Resolved) {
+fn put_char(out: &mut Vec<u8>, value: char, spec: &Resolved<'_>) {
     if spec.spec.style == Style::Display {
         put_text(out, value.encode_utf8(&mut [0; 4]).as_bytes(), 0, spec);
     } else {
@@ -309,7 +335,7 @@ fn put_char(out: &mut Vec<u8>, value: char, spec: &Resolved) {
     }
 }
 
-fn put_str(out: &mut Vec<u8>, chars: Chars<'_>, spec: &Resolved) {
+fn put_chars(out: &mut Vec<u8>, chars: Chars<'_>, spec: &Resolved<'_>) {
     if spec.spec.style == Style::Display {
         put_text(out, chars.kept, chars.cut, spec);
         return;
@@ -336,7 +362,7 @@ fn put_str(out: &mut Vec<u8>, chars: Chars<'_>, spec: &Resolved) {
 }
 
 /// Appends text of which the precision may leave but the beginning.
-fn put_text(out: &mut Vec<u8>, text: &[u8], cut: u32, spec: &Resolved) {
+fn put_text(out: &mut Vec<u8>, text: &[u8], cut: u32, spec: &Resolved<'_>) {
     put_padded(out, spec, |out| {
         let shown = match spec.precision {
             Some(precision) => first_chars(text, precision),
@@ -369,7 +395,7 @@ fn first_chars(text: &[u8], count: usize) -> &[u8] {
 }
 
 /// Appends what `put` appends, which is text, filled up to the width.
-fn put_padded(out: &mut Vec<u8>, spec: &Resolved, put: impl FnOnce(&mut Vec<u8>)) {
+fn put_padded(out: &mut Vec<u8>, spec: &Resolved<'_>, put: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     put(out);
     let missing = spec.width.saturating_sub(count_chars(&out[start..]));
@@ -388,7 +414,7 @@ fn put_padded(out: &mut Vec<u8>, spec: &Resolved, put: impl FnOnce(&mut Vec<u8>)
 /// prefix if the specification says so.
 fn put_number(
     out: &mut Vec<u8>,
-    spec: &Resolved,
+    spec: &Resolved<'_>,
     negative: bool,
     put: impl FnOnce(&mut Vec<u8>) -> usize,
 ) {

@@ -24,7 +24,7 @@ use crate::shutdown::{Control, Notes, ShutdownOutcome, ShutdownReport};
 use crate::stats::{PerLevel, Stats};
 use crate::sys;
 use crate::sys::exclusive::{Exclusive, Taken};
-use crate::worker::{self, Common, Counters, Threads, Worker};
+use crate::worker::{self, Common, Counters, Latest, Threads, Worker};
 
 /// What the producers' threads see of a logger.
 ///
@@ -77,6 +77,8 @@ impl Core {
         let most_payload = payload_of(builder.record_slots(&layout));
         let place = place(&builder)?;
         let sinks = mem::take(&mut builder.sinks);
+        let sink_names: Vec<String> = sinks.iter().map(|sink| sink.name.clone()).collect();
+        builder.routes.check(&sink_names)?;
         let bytes = layout
             .slots()
             .checked_mul(64)
@@ -103,13 +105,14 @@ impl Core {
             threads: Threads::new(layout.lanes),
             #[cfg(feature = "crash")]
             descriptors: sinks.iter().map(|_| AtomicI32::new(-1)).collect(),
-            sink_names: sinks.iter().map(|s| s.name().to_owned()).collect(),
+            sink_names,
             forked: AtomicBool::new(false),
             rejected: Default::default(),
+            redaction: Latest::default(),
             notes: Notes::new(builder.print_report),
         });
         let (mut worker, stamper, warning) =
-            Worker::new(consumer, common.clone(), builder.clock, builder.idle, sinks)?;
+            Worker::new(consumer, common.clone(), &builder, sinks)?;
         warnings.extend(warning);
         for warning in &warnings {
             worker.notice(Level::Warn, warning);

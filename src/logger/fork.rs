@@ -20,8 +20,8 @@ use super::core::Core;
 use super::{lanes, live};
 use crate::callsite;
 use crate::error::{BuildError, RestartError};
+use crate::routing::Attached;
 use crate::shutdown::{ShutdownOutcome, ShutdownReport};
-use crate::sink::Destination;
 use crate::stats::{PerLevel, Stats};
 use crate::sys;
 use crate::worker::Worker;
@@ -88,7 +88,7 @@ fn restart_handlers() -> Result<(), BuildError> {
 }
 
 /// Makes the sinks fit for use in the child, all or none.
-fn restart_sinks(worker: &mut Worker) -> Result<Vec<Destination>, RestartError> {
+fn restart_sinks(worker: &mut Worker) -> Result<Vec<Attached>, RestartError> {
     for branch in worker.branches() {
         if let Err(error) = branch.restart_in_child() {
             let name = branch.name();

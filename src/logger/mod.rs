@@ -31,6 +31,7 @@ use crate::config::Builder;
 use crate::error::SignalError;
 use crate::error::{BuildError, FlushError, RestartError};
 use crate::filter::{Filter, FilterError};
+use crate::format::Redaction;
 use crate::level::LevelFilter;
 use crate::shutdown::ShutdownReport;
 use crate::stats::Stats;
@@ -134,6 +135,12 @@ impl RingLogger {
     {
         self.replace_filter(filter.try_into()?);
         Ok(())
+    }
+
+    /// Changes which values are masked, in records that are written from now on. Takes a lock; every
+    /// statement is compiled anew.
+    pub fn set_redaction(&self, redaction: Redaction) {
+        self.core().common.redaction.set(redaction);
     }
 
     /// Writes out at most so many records on the calling thread, and answers how many it was. For

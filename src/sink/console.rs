@@ -1,6 +1,6 @@
 //! Standard output and standard error.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use super::{Batch, Sink};
 use crate::sys::console::{self, Stream};
@@ -44,6 +44,27 @@ impl Sink for Console {
     /// One `write(2)`. Blocks while the reader of a pipe or a terminal does.
     fn write(&mut self, batch: &Batch<'_>) -> io::Result<usize> {
         console::write(self.stream, batch.bytes())
+    }
+
+    /// Whether it is a terminal, unless the environment says otherwise: in this order, `NO_COLOR`
+    /// says no, `CLICOLOR_FORCE` yes, `CLICOLOR=0` and `TERM=dumb` no. Those that are empty say
+    /// nothing.
+    fn wants_color(&self) -> bool {
+        let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+        let is = |name, text: &str| variable(name).is_some_and(|value| value == text);
+        if variable("NO_COLOR").is_some() {
+            return false;
+        }
+        if variable("CLICOLOR_FORCE").is_some_and(|value| value != "0") {
+            return true;
+        }
+        if is("CLICOLOR", "0") || is("TERM", "dumb") {
+            return false;
+        }
+        match self.stream {
+            Stream::Stdout => io::stdout().is_terminal(),
+            Stream::Stderr => io::stderr().is_terminal(),
+        }
     }
 
     /// Does nothing: nothing waits in the process.

@@ -10,10 +10,13 @@ mod file;
 mod memory;
 mod null;
 mod offload;
+mod options;
 mod rolling;
 
 use std::io;
 use std::time::Duration;
+
+use crate::format::AnyFormat;
 
 pub use batch::{Batch, Entry};
 pub(crate) use batch::{Collected, Kept, Mark};
@@ -24,7 +27,10 @@ pub use memory::Memory;
 pub use null::Null;
 pub use offload::{Destination, Offload, QueueFull};
 pub(crate) use offload::{Place, Settings as OffloadSettings};
+pub use options::SinkOptions;
 pub use rolling::{Compression, Period, Rolling, RollingBuilder};
+
+pub use crate::routing::{Routes, Rule};
 
 /// A destination of log text.
 ///
@@ -51,6 +57,18 @@ pub trait Sink: Send {
     ///
     /// Any error of the destination.
     fn flush(&mut self) -> io::Result<()>;
+
+    /// Whether text written here has colours unless a format says otherwise. False unless a sink says
+    /// otherwise, as consoles do.
+    fn wants_color(&self) -> bool {
+        false
+    }
+
+    /// The format of what is written here, unless [`SinkOptions::format`] names another. Text unless
+    /// a sink says otherwise.
+    fn default_format(&self) -> AnyFormat {
+        AnyFormat::default()
+    }
 
     /// Opens the destination anew, if it is something that can be moved away: see
     /// [`RingLogger::reopen`](crate::RingLogger::reopen). Does nothing unless a sink says otherwise.

@@ -167,9 +167,13 @@ impl Destination {
     /// The sink's name.
     #[must_use]
     pub fn name(&self) -> &str {
+        self.sink().name()
+    }
+
+    pub(crate) fn sink(&self) -> &dyn Sink {
         match &self.0 {
-            Place::Here(sink) => sink.name(),
-            Place::Apart(offload) => offload.sink.name(),
+            Place::Here(sink) => &**sink,
+            Place::Apart(offload) => &*offload.sink,
         }
     }
 

@@ -9,6 +9,7 @@ use super::ledger::Ledger;
 use super::offload::Offloaded;
 use super::outlet::{Outlet, Voice};
 use crate::error::BuildError;
+use crate::format::Formatter;
 use crate::sink::{Batch, Destination, Place};
 
 /// See the [module](self).
@@ -18,13 +19,18 @@ pub(crate) enum Branch {
 }
 
 impl Branch {
-    /// Starts the sink's thread, if it is to have one.
-    pub(crate) fn new(to: Destination, common: &Arc<Common>) -> Result<Self, BuildError> {
+    /// Starts the sink's thread, if it is to have one. It says what it has to say in the format.
+    pub(crate) fn new(
+        to: Destination,
+        name: String,
+        format: impl FnOnce() -> Formatter,
+        common: &Arc<Common>,
+    ) -> Result<Self, BuildError> {
         match to.0 {
-            Place::Here(sink) => Ok(Branch::Here(Outlet::new(sink))),
+            Place::Here(sink) => Ok(Branch::Here(Outlet::new(sink, name))),
             Place::Apart(offload) => {
-                let name = offload.sink.name().to_owned();
-                Offloaded::start(offload.sink, offload.settings, common.clone())
+                let outlet = Outlet::new(offload.sink, name.clone());
+                Offloaded::start(outlet, format(), offload.settings, common.clone())
                     .map(Branch::Apart)
                     .map_err(|source| BuildError::SinkThread { name, source })
             }

@@ -10,25 +10,27 @@ mod ledger;
 mod offload;
 mod outlet;
 mod staging;
+mod streams;
 mod threads;
 
 use std::cell::Cell;
-use std::sync::Arc;
 #[cfg(feature = "crash")]
 use std::sync::atomic::AtomicI32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::clock::{Clock, Stamper, Timeline};
-use crate::config::Idle;
+use crate::clock::{Stamper, Timeline};
+use crate::config::Builder;
 use crate::error::{BuildError, FlushError};
-use crate::format::{self, Format as _, TextFormat};
+use crate::format::{Formatter, Occurrence, Redaction};
 use crate::level::Level;
 use crate::record::{Context, Decoder, Type, Value, flags};
 use crate::ring::consumer::Consumer;
 use crate::ring::{Drops, Ring};
+use crate::routing::Attached;
 use crate::shutdown::{Control, Notes, ShutdownOutcome, ShutdownReport};
-use crate::sink::{Batch, Destination, Mark};
+use crate::sink::Mark;
 use crate::stats::PerLevel;
 use crate::sys;
 
@@ -37,10 +39,8 @@ use idle::Waiter;
 use ledger::Ledger;
 use offload::Offloaded;
 use staging::{Staged, Staging, Times};
+use streams::{Placed, Streams};
 pub(crate) use threads::{ThreadName, Threads};
-
-/// Rendered text is handed to the sinks when it is as long as this, and at the end of a round.
-const BATCH: usize = 128 << 10;
 
 /// How long after its timestamp a record is waited for: stamped, but not yet published. In units of
 /// the stamp, and at least a microsecond whether those are nanoseconds or ticks of up to 4 GHz.
@@ -94,12 +94,50 @@ pub(crate) struct Common {
     pub(crate) forked: AtomicBool,
     /// Records that came after the closing, by level.
     pub(crate) rejected: [AtomicU64; Level::COUNT],
+    /// What is to be masked from now on, if that was changed.
+    pub(crate) redaction: Latest<Redaction>,
     pub(crate) notes: Notes,
 }
 
+/// A setting that others change while the consumer runs.
+#[derive(Debug)]
+pub(crate) struct Latest<T> {
+    is_new: AtomicBool,
+    value: Mutex<Option<T>>,
+}
+
+impl<T> Default for Latest<T> {
+    fn default() -> Self {
+        Latest {
+            is_new: AtomicBool::new(false),
+            value: Mutex::new(None),
+        }
+    }
+}
+
+impl<T> Latest<T> {
+    pub(crate) fn set(&self, value: T) {
+        *self.value.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        // Only a hint to look: the lock orders the rest.
+        self.is_new.store(true, Ordering::Relaxed);
+    }
+
+    /// What was set since the last call.
+    fn take(&self) -> Option<T> {
+        if !self.is_new.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.is_new.store(false, Ordering::Relaxed);
+        self.value
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
 impl Common {
-    /// Calls every sink, one after the other, and lets others see which one it is.
-    fn in_turn(&self, branches: &mut [Branch], mut call: impl FnMut(&mut Branch)) {
+    /// Calls every sink with its place, one after the other, and lets others see which one it is.
+    fn in_turn(&self, branches: &mut [Branch], mut call: impl FnMut(usize, &mut Branch)) {
         for (place, branch) in branches.iter_mut().enumerate() {
             if self.forked.load(Ordering::Relaxed) {
                 // A sink forked, and this is the child: the rest is for the parent to do.
@@ -111,7 +149,7 @@ impl Common {
                 .store(place_plus_one, Ordering::Relaxed);
             #[cfg(feature = "crash")]
             self.descriptors[place].store(-1, Ordering::Release);
-            call(branch);
+            call(place, branch);
             #[cfg(feature = "crash")]
             self.show_descriptor(place, branch);
         }
@@ -158,9 +196,8 @@ pub(crate) struct Worker {
     ticked: u64,
 }
 
-/// The formatter, and what it needs to know of each source.
+/// What is to be known of each source, to make entries of its records.
 struct Renderer {
-    text: TextFormat,
     /// The name of each lane's owner; not yet known where `None`.
     names: Vec<Option<ThreadName>>,
     /// The thread without a lane that logged last.
@@ -173,10 +210,10 @@ struct Renderer {
 
 /// Rendered entries, and the sinks they go to.
 struct Delivery {
-    out: Vec<u8>,
-    /// One for each entry in `out`.
-    marks: Vec<Mark>,
+    streams: Streams,
     branches: Vec<Branch>,
+    /// For each branch the place of its stream.
+    stream_of: Vec<usize>,
     ledger: Ledger,
     /// The records rendered so far.
     rendered: u64,
@@ -191,24 +228,25 @@ impl Worker {
     pub(crate) fn new(
         consumer: Consumer,
         common: Arc<Common>,
-        clock: Clock,
-        idle: Idle,
-        sinks: Vec<Destination>,
+        settings: &Builder,
+        sinks: Vec<Attached>,
     ) -> Result<(Self, Stamper, Option<String>), BuildError> {
-        let (timeline, stamper, warning) = Timeline::new(clock);
+        let (timeline, stamper, warning) = Timeline::new(settings.clock);
         let lanes = consumer.ring().sources() - 1;
-        // Written once, so that its pages are there.
-        let mut out = vec![1; BATCH + BATCH / 4];
-        out.clear();
-        let branches = sinks.into_iter().map(|to| Branch::new(to, &common));
-        let branches = branches.collect::<Result<_, _>>()?;
+        let redaction = Arc::new(settings.redaction.clone());
+        let (streams, placed) = Streams::new(sinks, &settings.routes, &redaction);
+        let stream_of = placed.iter().map(|sink| sink.stream).collect();
+        let branch = |sink: Placed| {
+            let format = &streams.formats[streams.streams[sink.stream].format];
+            Branch::new(sink.to, sink.name, || format.another(), &common)
+        };
+        let branches = placed.into_iter().map(branch).collect::<Result<_, _>>()?;
         #[cfg_attr(not(feature = "crash"), expect(unused_mut))]
         let mut worker = Worker {
             stamper,
             timeline,
             staging: Staging::new(),
             renderer: Renderer {
-                text: TextFormat::new(),
                 names: vec![None; lanes],
                 last_other: None,
                 latest: 0,
@@ -216,16 +254,16 @@ impl Worker {
                 cut: 0,
             },
             delivery: Delivery {
-                out,
-                marks: Vec::with_capacity(BATCH / 32),
+                streams,
                 branches,
+                stream_of,
                 ledger: Ledger::default(),
                 rendered: 0,
                 offered: 0,
                 bytes: 0,
                 common: common.clone(),
             },
-            waiter: Waiter::new(idle),
+            waiter: Waiter::new(settings.idle),
             flushing: None,
             flush_begun: (0, None),
             flushed: 0,
@@ -244,8 +282,7 @@ impl Worker {
     /// Writes a line of the logger's own.
     pub(crate) fn notice(&mut self, level: Level, text: &str) {
         let now = self.timeline.now();
-        self.renderer
-            .notice(&mut self.delivery, now, level, b"ringlog", text);
+        self.delivery.streams.notice(now, level, b"ringlog", text);
     }
 
     /// Runs rounds until the gate closes, then drains and reports, and answers true. Comes back
@@ -279,9 +316,25 @@ impl Worker {
     }
 
     /// The sinks, without what they have not taken.
-    pub(crate) fn take_sinks(&mut self) -> Vec<Destination> {
-        let branches = self.delivery.branches.drain(..);
-        branches.filter_map(Branch::into_destination).collect()
+    pub(crate) fn take_sinks(&mut self) -> Vec<Attached> {
+        let Delivery {
+            streams,
+            branches,
+            stream_of,
+            ..
+        } = &mut self.delivery;
+        let attached = |(branch, &stream): (Branch, &usize)| {
+            let (format, level, filter) = streams.take_options(stream);
+            Some(Attached {
+                name: branch.name(),
+                to: branch.into_destination()?,
+                format,
+                level,
+                filter,
+            })
+        };
+        let branches = branches.drain(..).zip(&*stream_of);
+        branches.filter_map(attached).collect()
     }
 
     /// Drains at most so many records. Answers how many it was.
@@ -318,6 +371,9 @@ impl Worker {
         let _inside = Inside::enter(self.common.id);
         let counters = &self.common.counters;
         counters.rounds.fetch_add(1, Ordering::Relaxed);
+        if let Some(redaction) = self.common.redaction.take() {
+            self.delivery.streams.redact(&Arc::new(redaction));
+        }
         self.consumer.refresh_active();
         let now = self.timeline.now();
         let mut records = 0;
@@ -331,14 +387,14 @@ impl Worker {
                 .staging
                 .merge(times, &self.timeline, now, most, |record| {
                     renderer.render(record, threads, delivery);
-                    if delivery.out.len() >= BATCH {
-                        delivery.deliver(&mut renderer.text, now);
+                    if delivery.streams.is_full() {
+                        delivery.deliver(now);
                     }
                 });
             self.staging.leave_rest(&mut self.consumer);
         }
         self.tick(now);
-        self.delivery.deliver(&mut self.renderer.text, now);
+        self.delivery.deliver(now);
         if self.consumer.ring().gate().is_settled() {
             // The report is out; what it says must stay true.
             return records;
@@ -374,7 +430,8 @@ impl Worker {
     fn account(&mut self) {
         let (written, failed) = self.delivery.account();
         let counters = &self.common.counters;
-        let errors = self.delivery.branches.iter().map(Branch::errors).sum();
+        let sinks = self.delivery.branches.iter().map(Branch::errors);
+        let errors = sinks.sum::<u64>() + self.delivery.streams.panics();
         for (counter, value) in [
             (&counters.written, written),
             (&counters.failed, failed),
@@ -437,11 +494,11 @@ impl Worker {
         self.reopened = wanted;
         let _inside = Inside::enter(self.common.id);
         let now = self.timeline.now();
-        self.delivery.deliver(&mut self.renderer.text, now);
+        self.delivery.deliver(now);
         for failure in self.delivery.call(Branch::reopen) {
             self.notice(Level::Warn, &failure);
         }
-        self.delivery.deliver(&mut self.renderer.text, now);
+        self.delivery.deliver(now);
         self.account();
     }
 
@@ -461,8 +518,8 @@ impl Worker {
         self.serve_reopen();
         let _inside = Inside::enter(self.common.id);
         let now = self.timeline.now();
-        self.delivery.deliver(&mut self.renderer.text, now);
-        self.delivery.flush(wanted, &mut self.renderer.text, now)
+        self.delivery.deliver(now);
+        self.delivery.flush(wanted, now)
     }
 
     /// Drains everything up to the frontiers, or as much as the deadline allows, and reports. Only
@@ -573,8 +630,7 @@ impl Worker {
         let patience = common.control.time_left().min(LAST_TRIES);
         let mut pause = Duration::from_millis(1);
         let mut waited = Duration::ZERO;
-        self.delivery
-            .deliver(&mut self.renderer.text, self.timeline.now());
+        self.delivery.deliver(self.timeline.now());
         self.delivery
             .apart()
             .for_each(|(_, offloaded)| offloaded.begin_end());
@@ -662,23 +718,19 @@ impl Renderer {
         if header.flags & flags::CONTEXT != 0 {
             (context, payload) = Context::split(payload);
         }
-        let level = self.text.record(
-            &mut delivery.out,
-            &format::Record {
-                statement: header.statement,
-                unix_nanos: record.time,
-                thread: name.as_bytes(),
-                context,
-                payload,
-            },
-        );
-        delivery.marks.push(Mark::record(
-            record.time,
-            level,
-            delivery.out.len(),
-            delivery.rendered - delivery.offered,
-        ));
+        let number = delivery.rendered - delivery.offered;
         delivery.rendered += 1;
+        let occurrence = Occurrence {
+            unix_nanos: record.time,
+            thread: name.as_bytes(),
+            thread_id: name.id(),
+            number: delivery.rendered,
+            context,
+            payload,
+        };
+        delivery
+            .streams
+            .record(header.statement, &occurrence, number);
     }
 
     fn render_gap(
@@ -697,21 +749,7 @@ impl Renderer {
         let name = name
             .as_ref()
             .map_or(&b"shared ring"[..], ThreadName::as_bytes);
-        self.notice(delivery, time, Level::Warn, name, &text);
-    }
-
-    /// A line of the logger's own.
-    fn notice(
-        &mut self,
-        delivery: &mut Delivery,
-        time: u64,
-        level: Level,
-        thread: &[u8],
-        text: &str,
-    ) {
-        let out = &mut delivery.out;
-        self.text.notice(out, time, level, thread, text);
-        delivery.marks.push(Mark::own(time, level, out.len()));
+        delivery.streams.notice(time, Level::Warn, name, &text);
     }
 
     /// Read again only after the lane got a new owner.
@@ -754,27 +792,29 @@ fn decode_gap(payload: &[u8]) -> Drops {
 
 impl Delivery {
     /// Hands the rendered entries to every sink.
-    fn deliver(&mut self, format: &mut TextFormat, now: u64) {
+    fn deliver(&mut self, now: u64) {
         let records = self.offered..self.rendered;
-        let batch = Batch::marked(&self.out, &self.marks, self.offered);
-        self.common.in_turn(&mut self.branches, |branch| {
-            let voice = &mut voice(format, now);
-            if self.out.is_empty() {
+        let Streams {
+            formats, streams, ..
+        } = &mut self.streams;
+        self.common.in_turn(&mut self.branches, |place, branch| {
+            let stream = &streams[self.stream_of[place]];
+            let voice = &mut voice(&mut formats[stream.format], now);
+            let batch = stream.batch(self.offered);
+            if batch.bytes().is_empty() {
                 branch.retry(voice, &mut self.ledger);
             } else {
                 branch.offer(batch, records.clone(), voice, &mut self.ledger);
             }
         });
-        self.bytes += self.out.len() as u64;
-        self.out.clear();
-        self.marks.clear();
+        self.bytes += self.streams.clear();
         self.offered = self.rendered;
     }
 
     /// Makes a call that costs no records of every sink, and answers what went wrong.
     fn call(&mut self, call: impl Fn(&mut Branch) -> Result<(), String>) -> Vec<String> {
         let mut failures = Vec::new();
-        self.common.in_turn(&mut self.branches, |branch| {
+        self.common.in_turn(&mut self.branches, |_, branch| {
             if let Err(error) = call(branch) {
                 failures.push(format!("sink `{}`: {error}", branch.name()));
             }
@@ -788,10 +828,14 @@ impl Delivery {
     }
 
     /// Flushes every sink, and answers what went wrong first.
-    fn flush(&mut self, wanted: u64, format: &mut TextFormat, now: u64) -> Option<FlushError> {
+    fn flush(&mut self, wanted: u64, now: u64) -> Option<FlushError> {
+        let Streams {
+            formats, streams, ..
+        } = &mut self.streams;
         let mut first = None;
-        self.common.in_turn(&mut self.branches, |branch| {
-            let voice = &mut voice(format, now);
+        self.common.in_turn(&mut self.branches, |place, branch| {
+            let stream = &streams[self.stream_of[place]];
+            let voice = &mut voice(&mut formats[stream.format], now);
             if let Err(error) = branch.flush(wanted, voice, &mut self.ledger) {
                 first.get_or_insert(FlushError::Sink {
                     name: branch.name(),
@@ -857,7 +901,7 @@ impl Delivery {
 }
 
 /// Makes entries of the logger's own, for sinks of this format.
-fn voice(format: &mut TextFormat, now: u64) -> impl FnMut(&str, &mut Vec<u8>) -> Mark + '_ {
+fn voice(format: &mut Formatter, now: u64) -> impl FnMut(&str, &mut Vec<u8>) -> Mark + '_ {
     move |text, out| {
         format.notice(out, now, Level::Warn, b"ringlog", text);
         Mark::own(now, Level::Warn, out.len())

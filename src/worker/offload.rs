@@ -24,8 +24,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::ledger::Ledger;
 use super::outlet::{Outlet, lose_all};
 use super::{Common, Inside, LAST_TRIES, voice};
-use crate::format::TextFormat;
-use crate::sink::{Batch, Collected, OffloadSettings as Settings, QueueFull, Sink};
+use crate::format::Formatter;
+use crate::sink::{Batch, Collected, OffloadSettings as Settings, QueueFull};
 use crate::sys;
 
 /// How many emptied batches are kept, with their memory, for batches to come.
@@ -117,11 +117,12 @@ struct Progress {
 impl Offloaded {
     /// Starts the thread.
     pub(crate) fn start(
-        sink: Box<dyn Sink>,
+        outlet: Outlet,
+        format: Formatter,
         settings: Settings,
         common: Arc<Common>,
     ) -> io::Result<Self> {
-        let name = sink.name().to_owned();
+        let name = outlet.name();
         let shared = Arc::new(Shared {
             settings,
             common,
@@ -135,7 +136,7 @@ impl Offloaded {
                 let shared = shared.clone();
                 move || {
                     sys::thread::block_signals();
-                    Runner::new(sink, shared).run();
+                    Runner::new(outlet, format, shared).run();
                 }
             })?;
         Ok(Offloaded {
@@ -447,7 +448,8 @@ struct Runner {
     outlet: Outlet,
     shared: Arc<Shared>,
     ledger: Ledger,
-    format: TextFormat,
+    /// Of the sink's entries; for what is to be said beside them.
+    format: Formatter,
     /// The end of the records that the outlet was offered.
     offered: u64,
     /// Whether what waits in the outlet was offered again for the flush that is asked for.
@@ -473,12 +475,12 @@ enum Step {
 }
 
 impl Runner {
-    fn new(sink: Box<dyn Sink>, shared: Arc<Shared>) -> Self {
+    fn new(outlet: Outlet, format: Formatter, shared: Arc<Shared>) -> Self {
         Runner {
-            outlet: Outlet::new(sink),
+            outlet,
             shared,
             ledger: Ledger::default(),
-            format: TextFormat::new(),
+            format,
             offered: 0,
             tried_for_flush: false,
             ticked: Instant::now(),

@@ -33,6 +33,7 @@ const LONGEST_BUSY_PAUSE: Duration = Duration::from_millis(8);
 /// See the [module](self).
 pub(crate) struct Outlet {
     sink: Box<dyn Sink>,
+    name: String,
     /// What the sink has not taken, in order.
     pending: VecDeque<Chunk>,
     pending_bytes: usize,
@@ -103,9 +104,10 @@ enum Offered {
 }
 
 impl Outlet {
-    pub(crate) fn new(sink: Box<dyn Sink>) -> Self {
+    pub(crate) fn new(sink: Box<dyn Sink>, name: String) -> Self {
         Outlet {
             sink,
+            name,
             pending: VecDeque::new(),
             pending_bytes: 0,
             next: 0,
@@ -134,7 +136,7 @@ impl Outlet {
     }
 
     pub(crate) fn name(&self) -> String {
-        self.sink.name().to_owned()
+        self.name.clone()
     }
 
     pub(crate) fn errors(&self) -> u64 {

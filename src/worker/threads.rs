@@ -18,32 +18,43 @@ const REMEMBERED: usize = 256;
 pub(crate) struct ThreadName {
     bytes: [u8; LENGTH],
     length: usize,
+    /// The kernel's number of the thread; 0 if it is not known.
+    id: u64,
 }
 
 impl ThreadName {
     /// The name of the thread that calls; `None` if its local storage is gone.
     pub(crate) fn current() -> Option<Self> {
         // Only asking tells: it panics then.
-        let name = catch_unwind(|| thread::current().name().map(ThreadName::new)).ok()?;
-        Some(name.unwrap_or_else(|| ThreadName::number(sys::thread::id())))
+        let id = sys::thread::id();
+        let name = catch_unwind(|| {
+            thread::current()
+                .name()
+                .map(|name| ThreadName::new(name, id))
+        });
+        Some(name.ok()?.unwrap_or_else(|| ThreadName::number(id)))
     }
 
-    fn new(name: &str) -> Self {
+    fn new(name: &str, id: u64) -> Self {
         let mut length = name.len().min(LENGTH);
         while !name.is_char_boundary(length) {
             length -= 1;
         }
         let mut bytes = [0; LENGTH];
         bytes[..length].copy_from_slice(&name.as_bytes()[..length]);
-        ThreadName { bytes, length }
+        ThreadName { bytes, length, id }
     }
 
     fn number(id: u64) -> Self {
-        ThreadName::new(itoa::Buffer::new().format(id))
+        ThreadName::new(itoa::Buffer::new().format(id), id)
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
     }
 }
 

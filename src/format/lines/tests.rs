@@ -1,14 +1,29 @@
 //! Lines as a reader of the log sees them.
 
 use super::*;
-use crate::callsite::Callsite;
+use crate::callsite::{Callsite, Metadata};
 use crate::format::testing::{Random, cases};
-use crate::record::{
-    Align, Chars, Context, Count, Piece, Sign, Spec, Style, Type, TypeList, Value,
-};
+use crate::record::{Align, Chars, Count, Piece, Sign, Spec, Style, Type, TypeList, Value};
 
 const TIME: u64 = 1_795_415_086_204_916_267;
 const D: Spec = Spec::DISPLAY;
+
+/// The default text.
+fn text() -> Lines {
+    Lines::new(Layout::Text(Text::new()), Arc::default())
+}
+
+/// What a record brings.
+fn occurrence<'a>(thread: &'a [u8], payload: &'a [u8]) -> Occurrence<'a> {
+    Occurrence {
+        unix_nanos: TIME,
+        thread,
+        thread_id: 77,
+        number: 5,
+        context: Context::default(),
+        payload,
+    }
+}
 
 /// Registers a statement, as its first run would.
 fn statement(pieces: Vec<Piece>, types: &[Type]) -> u32 {
@@ -32,6 +47,7 @@ fn statement_at(
     let site: &'static Callsite = Box::leak(Box::new(Callsite::new(Metadata {
         level: Level::Info,
         target,
+        module: "engine::module",
         file,
         line: 42,
         pieces: pieces.leak(),
@@ -87,16 +103,9 @@ fn chars(text: &str) -> Chars<'_> {
     }
 }
 
-fn line(format: &mut TextFormat, statement: u32, thread: &[u8], payload: &[u8]) -> String {
+fn line(format: &mut Lines, statement: u32, thread: &[u8], payload: &[u8]) -> String {
     let mut out = b"earlier\n".to_vec();
-    let record = Record {
-        statement,
-        unix_nanos: TIME,
-        thread,
-        context: Context::default(),
-        payload,
-    };
-    format.record(&mut out, &record);
+    format.record(&mut out, statement, &occurrence(thread, payload));
     let text = String::from_utf8(out).expect("a line is UTF-8");
     text.strip_prefix("earlier\n")
         .expect("a line is appended")
@@ -106,7 +115,7 @@ fn line(format: &mut TextFormat, statement: u32, thread: &[u8], payload: &[u8]) 
 /// The message of a record that is alone with its format.
 fn message(pieces: Vec<Piece>, types: &[Type], values: &[Value<'_>]) -> String {
     let text = line(
-        &mut TextFormat::new(),
+        &mut text(),
         statement(pieces, types),
         b"matcher",
         &payload(values),
@@ -130,7 +139,7 @@ fn a_record_is_a_line() {
     let id = statement(pieces, &[Type::U64, Type::I32, Type::F64]);
     let values = [Value::U64(123_456), Value::I32(-7), Value::F64(0.25)];
     assert_eq!(
-        line(&mut TextFormat::new(), id, b"matcher", &payload(&values)),
+        line(&mut text(), id, b"matcher", &payload(&values)),
         "2026-11-23T06:24:46.204916267Z INFO  engine::risk fills.rs:42 [matcher] \
          Iteration: 123456 int: -7 double: 0.25\n"
     );
@@ -139,7 +148,7 @@ fn a_record_is_a_line() {
 #[test]
 fn a_notice_is_a_line_with_the_same_columns() {
     let mut out = b"earlier\n".to_vec();
-    let mut format = TextFormat::new();
+    let mut format = text();
     format.notice(
         &mut out,
         TIME,
@@ -156,7 +165,7 @@ fn a_notice_is_a_line_with_the_same_columns() {
 
 #[test]
 fn a_record_of_an_unknown_statement_is_a_line_that_says_so() {
-    let mut format = TextFormat::new();
+    let mut format = text();
     assert_eq!(
         line(&mut format, u32::MAX, b"matcher", b"whatever"),
         "2026-11-23T06:24:46.204916267Z -     - - [matcher] \
@@ -167,7 +176,7 @@ fn a_record_of_an_unknown_statement_is_a_line_that_says_so() {
 
 #[test]
 fn statements_keep_apart() {
-    let mut format = TextFormat::new();
+    let mut format = text();
     let ids: Vec<u32> = ["first", "second", "third"]
         .map(|text| statement(vec![Piece::Literal(text)], &[]))
         .into();
@@ -217,7 +226,7 @@ fn nothing_in_a_line_can_end_it_early() {
     ];
     let thread = [hostile.as_bytes(), b"\xff"].concat();
     assert_eq!(
-        line(&mut TextFormat::new(), id, &thread, &payload(&values)),
+        line(&mut text(), id, &thread, &payload(&values)),
         format!(
             "2026-11-23T06:24:46.204916267Z INFO  t\\narget fi\\nle.rs:42 [{harmless}\\xff] \
              a\\nb\\x1b {harmless} {harmless} \"\\u{{9b}}\\\"\" \\u{{2028}}\\n1\n"
@@ -252,7 +261,7 @@ fn text_of_any_length_is_copied() {
         Piece::Literal(">"),
     ];
     let id = statement(pieces, &[Type::Str, Type::Text]);
-    let mut format = TextFormat::new();
+    let mut format = text();
     let lengths = if cfg!(miri) {
         vec![0, 3, 17, 500]
     } else {
@@ -288,7 +297,7 @@ fn values_fill_the_stage_to_every_place() {
     ];
     let types = [Type::Str, Type::U64, Type::I32, Type::F64, Type::F64];
     let id = statement(pieces, &types);
-    let mut format = TextFormat::new();
+    let mut format = text();
     for length in 330..STAGE {
         let text = "x".repeat(length);
         let (number, float) = (u64::MAX - length as u64, length as f64 / 3.0);
@@ -335,7 +344,7 @@ fn plain_values_of_every_type_are_as_the_standard_library_writes_them() {
         pieces.push(Piece::Literal(" "));
     }
     let id = statement(pieces, &types);
-    let mut format = TextFormat::new();
+    let mut format = text();
     for _ in 0..cases(50_000) {
         let bits = random.any_size();
         let wide = u128::from(random.any_size()) << 64 | u128::from(random.next());
@@ -481,7 +490,7 @@ fn values_can_be_used_in_any_order_and_more_than_once() {
     ];
     let types = [Type::I32, Type::U64, Type::Str, Type::F64];
     let id = statement(pieces, &types);
-    let mut format = TextFormat::new();
+    let mut format = text();
     for number in 0..10 {
         let text = "x".repeat(number);
         let values = [
@@ -598,7 +607,7 @@ fn a_record_cut_short_shows_what_it_holds() {
     let whole = payload(&[Value::U32(7), str("text"), Value::F64(0.5)]);
     for pieces in [in_order, out_of_order] {
         let id = statement(pieces, &types);
-        let mut format = TextFormat::new();
+        let mut format = text();
         for length in 0..whole.len() {
             let shown = match length {
                 0..4 => "a <incomplete record>",
@@ -649,7 +658,7 @@ fn values_that_are_not_there_or_not_of_use_are_marked() {
     }
     // No code point.
     let id = statement(vec![Piece::Value(0, D)], &[Type::Char]);
-    let line = line(&mut TextFormat::new(), id, b"t", &0xd800_u32.to_le_bytes());
+    let line = line(&mut text(), id, b"t", &0xd800_u32.to_le_bytes());
     assert!(line.ends_with("[t] <incomplete record>\n"));
 }
 
@@ -689,7 +698,7 @@ fn no_statement_and_no_bytes_make_anything_but_one_line_of_printable_text() {
     ];
     const COUNTS: [Count; 4] = [Count::Unset, Count::Is(0), Count::Is(9), Count::Value(1)];
     let mut random = Random::new(12);
-    let mut format = TextFormat::new();
+    let mut format = text();
     for _ in 0..cases(3000) {
         let types: Vec<Type> = (0..random.below(6))
             .map(|_| TYPES[random.below(TYPES.len())])
