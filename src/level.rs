@@ -111,6 +111,50 @@ impl From<Level> for LevelFilter {
     }
 }
 
+/// The most verbose level that is compiled in. Statements of a more verbose one are not in the
+/// program, nor are their arguments, whatever a filter says.
+///
+/// It is set by the features `max_level_off`, `max_level_error`, `max_level_warn`, `max_level_info`,
+/// `max_level_debug` and `max_level_trace`; and in a build without debug assertions by
+/// `release_max_level_off` and so on, if one of those is on. If several are, the most verbose
+/// counts, as cargo unites what different crates ask for. Without any, everything is compiled in.
+pub const MAX_LEVEL: LevelFilter = max_level();
+
+const fn max_level() -> LevelFilter {
+    macro_rules! most_verbose {
+        ($($feature:literal => $level:ident),*) => {
+            $(if cfg!(feature = $feature) {
+                return LevelFilter::$level;
+            })*
+        };
+    }
+    if cfg!(not(debug_assertions)) {
+        most_verbose! {
+            "release_max_level_trace" => Trace,
+            "release_max_level_debug" => Debug,
+            "release_max_level_info" => Info,
+            "release_max_level_warn" => Warn,
+            "release_max_level_error" => Error,
+            "release_max_level_off" => Off
+        }
+    }
+    most_verbose! {
+        "max_level_trace" => Trace,
+        "max_level_debug" => Debug,
+        "max_level_info" => Info,
+        "max_level_warn" => Warn,
+        "max_level_error" => Error,
+        "max_level_off" => Off
+    }
+    LevelFilter::Trace
+}
+
+/// Whether statements of the level are in the program.
+#[must_use]
+pub const fn is_compiled(level: Level) -> bool {
+    MAX_LEVEL.allows(level)
+}
+
 /// The text is not the name of a level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseLevelError {

@@ -9,6 +9,7 @@ mod filter;
 mod fixed;
 pub mod format;
 mod level;
+mod limit;
 mod logger;
 mod macros;
 mod record;
@@ -31,7 +32,7 @@ pub use error::{BuildError, FlushError, PinError, RestartError, SymbolError};
 pub use error_chain::{ErrorChain, error_chain};
 pub use filter::{Filter, FilterError};
 pub use fixed::Fixed;
-pub use level::{Level, LevelFilter, ParseLevelError};
+pub use level::{Level, LevelFilter, MAX_LEVEL, ParseLevelError};
 pub use logger::{
     ContextGuard, Guard, Outcome, ParseTraceIdError, Producer, RingLogger, TraceId, configure,
     logger,
@@ -46,7 +47,12 @@ pub use symbol::Symbol;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::callsite::{Callsite, Metadata};
-    pub use crate::logger::{Global, Log, Outcome, enabled, enter_context, submit, submit_at};
+    pub use crate::level::is_compiled;
+    pub use crate::limit::{Every, Limit, Once, Per, Sample};
+    pub use crate::logger::{
+        Global, Log, Outcome, enabled, enter_context, submit, submit_at, submit_limited,
+        submit_limited_at,
+    };
     pub use crate::record::{
         AddressProbe, Align, CaptureScalar, CaptureText, CaptureTyped, Count, Derived, Field,
         FieldDebug, FieldDisplay, FieldTyped, Form, Member, Piece, PlainProbe, Probe, Put, Shape,

@@ -27,7 +27,7 @@ use proc_macro::{Ident, Literal, Span, TokenStream, TokenTree};
 use crate::arguments::{self, Resolved, ResolvedPiece, Value};
 use crate::field::{Capture, Field, Name};
 use crate::format_string::{self, Align, Count, Sign, Spec, Style};
-use crate::input::{Argument, Context, Error, Expression, Message, Place, Statement};
+use crate::input::{Argument, Context, Error, Expression, LimitKind, Message, Place, Statement};
 use crate::template::fill;
 
 /// The expansion of a statement that could be read.
@@ -188,6 +188,16 @@ fn reference_to(value: &Expression) -> TokenStream {
     fill(first, "&$value,", &[("value", &value)])
 }
 
+/// A path with the same meaning, standing where a value stands in the source: that is where the
+/// compiler then shows what is wrong with the value.
+fn located(path: &TokenStream, place: Place) -> TokenStream {
+    let locate = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(place.first));
+        token
+    };
+    path.clone().into_iter().map(locate).collect()
+}
+
 /// The reference with this number, standing where the value stands in the source.
 fn reference(number: usize, place: Place) -> TokenStream {
     let Place { first, last } = place.located();
@@ -209,9 +219,11 @@ fn captured_field(private: &TokenStream, number: usize, field: &Field, typed: bo
     let reference = reference(number, field.value.place);
     let format = match field.capture {
         Capture::Plain => {
-            return code(
+            let private = located(private, field.value.place);
+            return fill(
+                field.value.place.located().first,
                 "(&&&$private::Probe($reference)).capture_field()",
-                &[("private", private), ("reference", &reference)],
+                &[("private", &private), ("reference", &reference)],
             );
         }
         Capture::Display => "{}",
@@ -221,19 +233,37 @@ fn captured_field(private: &TokenStream, number: usize, field: &Field, typed: bo
     let value = fill(first, "*$reference", &[("reference", &reference)]);
     let mut formatted = text(last, format);
     formatted.extend(code(", $value", &[("value", &value)]));
-    let capture = match field.capture {
-        _ if !typed => "$private::capture_text($write)",
-        Capture::Display => "(&$private::PlainProbe($reference)).capture($write)",
-        _ => "(&$private::Probe($reference)).capture($write)",
+    let capture = if typed {
+        "(&$private::$probe($reference)).capture($write)"
+    } else {
+        "$private::capture_text($write)"
     };
     code(
         capture,
         &[
             ("private", private),
+            ("probe", &code(field_probe(field.capture), &[])),
             ("reference", &reference),
             ("write", &write(&formatted)),
         ],
     )
+}
+
+/// What decides how an argument of this style is captured.
+fn probe(style: Style) -> &'static str {
+    match style {
+        Style::Debug | Style::DebugLowerHex | Style::DebugUpperHex => "Probe",
+        Style::Pointer => "AddressProbe",
+        _ => "PlainProbe",
+    }
+}
+
+/// The same for a field.
+fn field_probe(capture: Capture) -> &'static str {
+    match capture {
+        Capture::Plain | Capture::Debug => "Probe",
+        Capture::Display => "PlainProbe",
+    }
 }
 
 /// Captured values as a list: `(first, (second, ()))`.
@@ -280,6 +310,17 @@ impl Expansion {
                 &[("at", &at.tokens), ("submit", &submit)],
             );
         }
+        let limit = self.limit();
+        let run = match &limit {
+            None => submit,
+            Some(_) => self.code(
+                "match $private::Limit::pass(&__RINGLOG_LIMIT) {
+                    ::core::option::Option::Some(suppressed) => $submit,
+                    ::core::option::Option::None => $private::Outcome::Filtered,
+                }",
+                &[("submit", &submit)],
+            ),
+        };
         self.code(
             "{
                 #[allow(unused_braces)]
@@ -295,12 +336,17 @@ impl Expansion {
                         names: &[$names],
                         fields: &[$fields],
                     });
-                match &($logger) {
-                    logger => if $private::enabled(logger, &__RINGLOG_SITE) {
-                        $submit
-                    } else {
-                        $private::Outcome::Filtered
+                $limit
+                if const { $private::is_compiled(__RINGLOG_LEVEL) } {
+                    match &($logger) {
+                        logger => if $private::enabled(logger, &__RINGLOG_SITE) {
+                            $run
+                        } else {
+                            $private::Outcome::Filtered
+                        }
                     }
+                } else {
+                    $private::Outcome::Filtered
                 }
             }",
             &[
@@ -310,28 +356,56 @@ impl Expansion {
                 ("pieces", &self.pieces()),
                 ("names", &self.names()),
                 ("fields", &self.fields()),
+                ("limit", &limit.unwrap_or_default()),
                 ("logger", &logger),
-                ("submit", &submit),
+                ("run", &run),
             ],
         )
+    }
+
+    /// The static that holds what the statement has of a limit.
+    fn limit(&self) -> Option<TokenStream> {
+        let limit = self.statement.limit.as_ref()?;
+        let ty = match limit.kind {
+            LimitKind::Once => "$private::Once",
+            LimitKind::Every => "$private::Every",
+            LimitKind::Per => "$private::Per",
+            LimitKind::Sample => "$private::Sample",
+        };
+        let value = limit.value.as_ref();
+        let value = value.map(|value| value.tokens.clone());
+        Some(self.code(
+            "static __RINGLOG_LIMIT: $type = $type::new($value);",
+            &[
+                ("type", &self.code(ty, &[])),
+                ("value", &value.unwrap_or_default()),
+            ],
+        ))
     }
 
     /// The arm that runs when the logger wants the statement.
     fn submit(&self) -> TokenStream {
         let values = self.values();
-        let submit = match &self.statement.options.at {
-            None => self.code(
-                "$private::submit(logger, &__RINGLOG_SITE, __RINGLOG_LEVEL, $values)",
-                &[("values", &values)],
-            ),
-            Some(at) => {
-                let at = fill(at.place.located().first, "at", &[]);
-                self.code(
-                    "$private::submit_at(logger, &__RINGLOG_SITE, __RINGLOG_LEVEL, $at, $values)",
-                    &[("at", &at), ("values", &values)],
-                )
+        let at = self.statement.options.at.as_ref();
+        let at = at.map(|at| fill(at.place.located().first, "at", &[]));
+        let submit = match (&at, &self.statement.limit) {
+            (None, None) => "$private::submit(logger, &__RINGLOG_SITE, __RINGLOG_LEVEL, $values)",
+            (Some(_), None) => {
+                "$private::submit_at(logger, &__RINGLOG_SITE, __RINGLOG_LEVEL, $at, $values)"
+            }
+            (None, Some(_)) => {
+                "$private::submit_limited(
+                    logger, &__RINGLOG_SITE, &__RINGLOG_LIMIT, suppressed, $values
+                )"
+            }
+            (Some(_), Some(_)) => {
+                "$private::submit_limited_at(
+                    logger, &__RINGLOG_SITE, $at, &__RINGLOG_LIMIT, suppressed, $values
+                )"
             }
         };
+        let at = at.unwrap_or_default();
+        let submit = self.code(submit, &[("at", &at), ("values", &values)]);
         // In the order of the source, which is that of their evaluation.
         let fields = self.statement.fields.iter().map(|field| &field.value);
         let arguments = self.arguments.iter().map(|argument| &argument.value);
@@ -342,6 +416,7 @@ impl Expansion {
         self.code(
             "match ($references) {
                 arguments => {
+                    $checks
                     use $private::{
                         CaptureText as _, CaptureTyped as _,
                         FieldDebug as _, FieldDisplay as _, FieldTyped as _,
@@ -351,9 +426,42 @@ impl Expansion {
             }",
             &[
                 ("references", &references.into_iter().collect()),
+                ("checks", &self.checks()),
                 ("submit", &submit),
             ],
         )
+    }
+
+    /// What refuses the values that have no typed form, if the statement must not have such.
+    fn checks(&self) -> TokenStream {
+        if !self.statement.typed {
+            return TokenStream::new();
+        }
+        let values = self.resolved.values.iter().map(|value| {
+            let place = self.arguments[value.argument].value.place;
+            (
+                probe(value.spec.style),
+                place,
+                self.argument(value.argument),
+            )
+        });
+        let fields = self.statement.fields.iter().enumerate();
+        let fields = fields.map(|(number, field)| {
+            let place = field.value.place;
+            (field_probe(field.capture), place, reference(number, place))
+        });
+        let checks = values.chain(fields).map(|(probe, place, reference)| {
+            fill(
+                place.located().first,
+                "$private::$probe($reference).must_be_typed();",
+                &[
+                    ("private", &located(&self.private, place)),
+                    ("probe", &code(probe, &[])),
+                    ("reference", &reference),
+                ],
+            )
+        });
+        checks.collect()
     }
 
     /// The reference to an argument of the message.
@@ -397,15 +505,10 @@ impl Expansion {
             formatted.extend(code(", $value", &[("value", &value)]));
         }
         let write = write(&formatted);
-        let probe = match value.spec.style {
-            Style::Debug | Style::DebugLowerHex | Style::DebugUpperHex => "$private::Probe",
-            Style::Pointer => "$private::AddressProbe",
-            _ => "$private::PlainProbe",
-        };
         self.code(
-            "(&$probe($reference)).capture($write)",
+            "(&$private::$probe($reference)).capture($write)",
             &[
-                ("probe", &self.code(probe, &[])),
+                ("probe", &code(probe(value.spec.style), &[])),
                 ("reference", &self.argument(value.argument)),
                 ("write", &write),
             ],

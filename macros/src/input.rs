@@ -10,9 +10,13 @@ use crate::literal;
 pub(crate) struct Statement {
     /// The path of the `ringlog` crate.
     pub(crate) ringlog: TokenStream,
+    /// Whether every value must have a typed form.
+    pub(crate) typed: bool,
     pub(crate) options: Options,
     pub(crate) level: Expression,
     /// In the order of the source.
+    /// How often it may log.
+    pub(crate) limit: Option<Limit>,
     pub(crate) fields: Vec<Field>,
     /// `None` if there are only fields.
     pub(crate) message: Option<Message>,
@@ -35,6 +39,21 @@ pub(crate) struct Options {
     pub(crate) logger: Option<Expression>,
     pub(crate) target: Option<Expression>,
     pub(crate) at: Option<Expression>,
+}
+
+/// How often a statement may log.
+pub(crate) struct Limit {
+    pub(crate) kind: LimitKind,
+    /// The number or the duration; `None` for `once`.
+    pub(crate) value: Option<Expression>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum LimitKind {
+    Once,
+    Every,
+    Per,
+    Sample,
 }
 
 /// An argument after the format string.
@@ -78,7 +97,16 @@ pub(crate) fn parse(input: TokenStream) -> Result<Statement, Error> {
     let mut head = Head {
         options: Options::default(),
         level: Expression::new(&level),
+        limit: None,
         fields: Vec::new(),
+    };
+    let (typed, tokens) = match tokens {
+        [TokenTree::Ident(word), sign, tokens @ ..]
+            if is_punct(sign, ';') && word.to_string() == "typed" =>
+        {
+            (true, tokens)
+        }
+        _ => (false, tokens),
     };
     // What stands in front of a semicolon are fields in the syntax of `log`.
     let semicolon = tokens.iter().position(|token| is_punct(token, ';'));
@@ -135,8 +163,10 @@ pub(crate) fn parse(input: TokenStream) -> Result<Statement, Error> {
     };
     Ok(Statement {
         ringlog: ringlog.stream(),
+        typed,
         options: head.options,
         level,
+        limit: head.limit,
         fields: head.fields,
         message,
     })
@@ -190,6 +220,7 @@ fn format_string(part: &[TokenTree]) -> Option<(Literal, String)> {
 struct Head {
     options: Options,
     level: Option<Expression>,
+    limit: Option<Limit>,
     fields: Vec<Field>,
 }
 
@@ -214,9 +245,46 @@ impl Head {
             self.level = Expression::new(part);
             return Ok(());
         }
+        if let Some(limit) = limit(part)? {
+            if self.limit.is_some() {
+                let message = "a statement has one limit: `once`, `every`, `per` or `sample`";
+                return Err(Error::at(part, message));
+            }
+            self.limit = Some(limit);
+            return Ok(());
+        }
         self.fields.push(field::parse(part)?);
         Ok(())
     }
+}
+
+/// The limit, if this is one: `once`, `every = n`, `per = duration`, `sample = share`.
+fn limit(part: &[TokenTree]) -> Result<Option<Limit>, Error> {
+    let (name, value) = match (part, named(part, '=', &['=', '>'])) {
+        (_, Some((name, value))) => (name.to_string(), Some(value)),
+        ([TokenTree::Ident(name)], None) => (name.to_string(), None),
+        _ => return Ok(None),
+    };
+    let (kind, example) = match name.as_str() {
+        "once" => (LimitKind::Once, "`once`"),
+        "every" => (LimitKind::Every, "`every = 1000`"),
+        "per" => (LimitKind::Per, "`per = Duration::from_millis(100)`"),
+        "sample" => (LimitKind::Sample, "`sample = 0.01`"),
+        _ => return Ok(None),
+    };
+    let value = value.map(Expression::new);
+    let value = match (kind, value) {
+        (LimitKind::Once, None) => None,
+        (LimitKind::Every | LimitKind::Per | LimitKind::Sample, Some(Some(value))) => Some(value),
+        _ => {
+            let message = format!(
+                "the limit `{name}` is written {example}; for a field of that name, write \
+                 `\"{name}\" = value`"
+            );
+            return Err(Error::at(part, &message));
+        }
+    };
+    Ok(Some(Limit { kind, value }))
 }
 
 /// Whether the token is this punctuation.

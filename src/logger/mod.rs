@@ -41,7 +41,9 @@ use self::core::Core;
 pub use context::{ContextGuard, ParseTraceIdError, TraceId, enter_context};
 pub use installed::{Guard, configure, logger};
 pub use producer::Producer;
-pub use submit::{Global, Log, Outcome, enabled, submit, submit_at};
+pub use submit::{
+    Global, Log, Outcome, enabled, submit, submit_at, submit_limited, submit_limited_at,
+};
 
 /// A logger: a ring, the consumer that empties it, and the sinks it writes to.
 ///

@@ -11,9 +11,10 @@ use super::{RingLogger, installed};
 use crate::callsite::{Callsite, GLOBAL_PLACE};
 use crate::clock::Timestamp;
 use crate::level::Level;
+use crate::limit::Limit;
 use crate::record::{
-    Buffered, FIRST_PAYLOAD, Header, Payload, Scratch, Values, flags, slots_of, write_record,
-    write_values,
+    Block, Buffered, FIRST_PAYLOAD, Header, Payload, Scratch, Type, Values, flags, slots_of,
+    write_record, write_values,
 };
 use crate::ring::lane::Lane;
 use crate::ring::slab::Span;
@@ -25,7 +26,8 @@ use crate::ring::{Drops, Refused};
 pub enum Outcome {
     /// It is in the ring, and will be written unless a report says otherwise.
     Accepted,
-    /// Its level is off, or no logger is installed. The arguments were not evaluated.
+    /// Its level is off, its limit held it back, or no logger is installed. The arguments were not
+    /// evaluated.
     Filtered,
     /// There was no room for it. It was counted, and the log will say that it is missing.
     Full,
@@ -161,7 +163,71 @@ pub fn submit_at<V: Values>(
     core.submit(way, site, level, stamp, flags::AT, values)
 }
 
+/// Logs a record that its limit let pass, stamped with the logger's clock. `suppressed` calls before
+/// it did not pass.
+#[inline(never)]
+pub fn submit_limited<V: Values>(
+    logger: &impl Log,
+    site: &'static Callsite,
+    limit: &impl Limit,
+    suppressed: u64,
+    values: V,
+) -> Outcome {
+    let Some(Path { core, way }) = logger.path() else {
+        return Outcome::Filtered;
+    };
+    let stamp = core.hot.stamper.now();
+    core.submit_limited(way, site, stamp, 0, limit, suppressed, values)
+}
+
+/// The same with a time that the caller names.
+#[inline(never)]
+pub fn submit_limited_at<V: Values>(
+    logger: &impl Log,
+    site: &'static Callsite,
+    at: impl Into<Timestamp>,
+    limit: &impl Limit,
+    suppressed: u64,
+    values: V,
+) -> Outcome {
+    let stamp = at.into().as_unix_nanos();
+    let Some(Path { core, way }) = logger.path() else {
+        return Outcome::Filtered;
+    };
+    core.submit_limited(way, site, stamp, flags::AT, limit, suppressed, values)
+}
+
 impl Core {
+    #[expect(clippy::too_many_arguments, reason = "what a record is made of")]
+    fn submit_limited<V: Values>(
+        &self,
+        way: Way,
+        site: &'static Callsite,
+        stamp: u64,
+        flags: u8,
+        limit: &impl Limit,
+        suppressed: u64,
+        mut values: V,
+    ) -> Outcome {
+        let level = site.metadata().level;
+        let header = Header {
+            stamp,
+            statement: site.id(V::TYPES),
+            flags,
+        };
+        let mut context = context::current();
+        if suppressed > 0 {
+            let fields = context.unwrap_or(Block::EMPTY);
+            let count = suppressed.to_le_bytes();
+            context = Some(fields.with_own("suppressed", Type::U64, &count));
+        }
+        let outcome = self.submit_any(way.lane(), level, header, context, &mut values);
+        if suppressed > 0 && outcome != Outcome::Accepted {
+            limit.put_back(suppressed);
+        }
+        outcome
+    }
+
     /// The hot path: one slot, on a lane. Everything else is out of line.
     #[inline(always)]
     fn submit<V: Values>(
@@ -243,7 +309,7 @@ impl Core {
         header: Header,
         mut values: V,
     ) -> Outcome {
-        self.submit_any(lane, level, header, &mut values)
+        self.submit_any(lane, level, header, context::current(), &mut values)
     }
 
     /// Makes what is to be made at the call, then copies bytes.
@@ -253,12 +319,12 @@ impl Core {
         lane: *const Lane,
         level: Level,
         mut header: Header,
+        context: Option<Block>,
         values: &mut dyn Buffered,
     ) -> Outcome {
         // In the shared ring, the thread's number takes part of the record.
         let prefix = if lane.is_null() { size_of::<u64>() } else { 0 };
         let most = self.hot.most_payload as usize - prefix;
-        let context = context::current();
         let mut others = values.fixed();
         if let Some(context) = &context {
             header.flags |= flags::CONTEXT;

@@ -198,6 +198,56 @@ pub trait FieldValue: fmt::Debug {}
 #[diagnostic::do_not_recommend]
 impl<T: fmt::Debug + ?Sized> FieldValue for T {}
 
+/// What a value of a `typed;` statement needs where it is shown by `{:?}`, or is a plain field.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` would be formatted at the call, which `typed;` forbids",
+    label = "has no typed form in a record",
+    note = "derive `ringlog::Record` for the type, log parts of it that have a typed form, or leave \
+            out `typed;`"
+)]
+pub trait HasTypedForm: Record {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Record + ?Sized> HasTypedForm for T {}
+
+/// What a value of a `typed;` statement needs where it is shown by `{}`, `{:x}` and the like.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` would be formatted at the call, which `typed;` forbids",
+    label = "has no typed form in a record that this placeholder could show",
+    note = "derive `ringlog::Record` for the type and show it by `{{:?}}`, log parts of it that have \
+            a typed form, or leave out `typed;`"
+)]
+pub trait HasPlainForm: Plain {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Plain + ?Sized> HasPlainForm for T {}
+
+impl<T: ?Sized> Probe<'_, T> {
+    /// Refuses what would be formatted at the call.
+    #[inline(always)]
+    pub fn must_be_typed(&self)
+    where
+        T: HasTypedForm,
+    {
+    }
+}
+
+impl<T: ?Sized> PlainProbe<'_, T> {
+    /// Refuses what would be formatted at the call.
+    #[inline(always)]
+    pub fn must_be_typed(&self)
+    where
+        T: HasPlainForm,
+    {
+    }
+}
+
+impl<T: Address> AddressProbe<'_, T> {
+    /// Refuses what would be formatted at the call.
+    #[inline(always)]
+    pub fn must_be_typed(&self) {}
+}
+
 /// Captures an argument that is formatted at the call.
 #[inline(always)]
 pub fn capture_text<F>(format: F) -> Text<F>

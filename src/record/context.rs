@@ -14,7 +14,13 @@
 use super::{Decoder, Type, Value};
 
 /// The most bytes of a block.
-pub(crate) const MOST: usize = 512;
+pub(crate) const MOST: usize = THREADS + OWN;
+
+/// The most that a thread can fill with its fields.
+const THREADS: usize = 512;
+
+/// What is left for a field of the logger's own.
+const OWN: usize = 32;
 
 /// The bytes in front of the first field.
 const HEADER: usize = 3;
@@ -136,7 +142,7 @@ impl Block {
 
     /// How many bytes of name and value can be added.
     pub(crate) fn room(&self) -> usize {
-        MOST - self.length
+        THREADS - self.length
     }
 
     /// Where the next field begins, and how many were left out before.
@@ -173,6 +179,19 @@ impl Block {
         self.bytes.copy_within(end.0..self.length, start.0);
         self.bytes[2] = self.bytes[2].saturating_sub(end.1 - start.1);
         self.set_length(self.length - (end.0 - start.0));
+    }
+
+    /// The same fields with one of the logger's own in front. Its name and value are short.
+    pub(crate) fn with_own(&self, name: &str, ty: Type, value: &[u8]) -> Block {
+        let mut block = Block::EMPTY;
+        block.push(name, ty, value);
+        debug_assert!(block.length <= HEADER + OWN);
+        let fields = &self.bytes()[HEADER..];
+        let length = block.length + fields.len();
+        block.bytes[block.length..length].copy_from_slice(fields);
+        block.leave_out(self.bytes[2].into());
+        block.set_length(length);
+        block
     }
 
     /// Leaves out the last fields, as many as it takes to be at most so long, but never the header.
