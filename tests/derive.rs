@@ -247,6 +247,8 @@ fn a_field_can_be_left_out_or_stored_as_something_else() {
         duration.as_micros() as u64
     }
 
+    // The functions take what the fields are.
+    #[allow(clippy::ptr_arg)]
     mod convert {
         pub fn first_word(text: &String) -> &str {
             text.split(' ').next().unwrap_or_default()

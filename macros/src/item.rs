@@ -183,7 +183,7 @@ fn variants(group: Group) -> Result<Vec<Variant>, Error> {
     for part in split_plainly(group.stream()) {
         let mut tokens = Tokens::of(part);
         for attribute in tokens.attributes() {
-            for (name, _) in options(&attribute)? {
+            if let Some((name, _)) = options(&attribute)?.into_iter().next() {
                 let message = format!(
                     "no option `{name}` for a variant: `skip` and `with` are for its fields"
                 );
