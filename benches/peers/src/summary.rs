@@ -46,6 +46,7 @@ pub struct Cell {
     pub failures: Vec<String>,
     /// Nanoseconds per call.
     pub p50: Option<Range>,
+    pub middle: Option<Range>,
     pub p99: Option<Range>,
     pub p999: Option<Range>,
     pub max: Option<Range>,
@@ -135,6 +136,7 @@ impl Cell {
                 .filter_map(|run| run.measured.as_ref().err().cloned())
                 .collect(),
             p50: range(&|measured, _| Some(measured.calls?.p50)),
+            middle: range(&|measured, _| Some(measured.calls?.middle)),
             p99: range(&|measured, _| Some(measured.calls?.p99)),
             p999: range(&|measured, _| Some(measured.calls?.p999)),
             max: range(&|measured, _| Some(measured.calls?.max)),

@@ -17,6 +17,7 @@ struct Column {
 
 const LATENCY: &[Column] = &[
     Column::lower("p50", "ns", |cell| cell.p50),
+    Column::lower("mean of p25 to p75", "ns", |cell| cell.middle),
     Column::lower("p99", "ns", |cell| cell.p99),
     Column::lower("p99.9", "ns", |cell| cell.p999),
     Column::lower("max", "ns", |cell| cell.max),
