@@ -11,12 +11,12 @@
 
 use std::cell::RefCell;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::filter::Filter;
 use crate::level::{Level, LevelFilter};
-use crate::record::{Field, Piece, Type, TypeList};
+use crate::record::{Field, Introduction, Piece, Type, TypeList};
 
 /// What the macro knows of a log statement.
 #[derive(Debug)]
@@ -102,6 +102,20 @@ impl Callsite {
         unwanted & mask == 0 || (unwanted & UNREGISTERED != 0 && self.register(mask))
     }
 
+    /// As [`enabled`](Self::enabled), in a signal handler: of a statement that has not been
+    /// registered, only the level is looked at.
+    pub(crate) fn enabled_in_handler(&'static self, mask: u32) -> bool {
+        let unwanted = self.unwanted.load(Ordering::Relaxed);
+        if mask == 0 || unwanted & UNREGISTERED == 0 {
+            return mask != 0 && unwanted & mask == 0;
+        }
+        let most_verbose = MOST_VERBOSE.get(mask.trailing_zeros() as usize);
+        // A filter's number is one more than that of the last level that passes.
+        most_verbose.is_some_and(|most| {
+            usize::from(most.load(Ordering::Relaxed)) > self.metadata.level.index()
+        })
+    }
+
     #[cold]
     #[inline(never)]
     fn register(&'static self, mask: u32) -> bool {
@@ -122,6 +136,16 @@ impl Callsite {
             self.id.load(Ordering::Relaxed)
         } else {
             self.id_of_variant(types)
+        }
+    }
+
+    /// The id, if it has one. Takes no lock.
+    pub(crate) fn known_id(&'static self, types: &'static TypeList) -> Option<u32> {
+        // Acquire: pairs with the Release in `register_types`, which stores the id first.
+        if ptr::eq(self.types.load(Ordering::Acquire), types) {
+            Some(self.id.load(Ordering::Relaxed))
+        } else {
+            self.find_variant(types)
         }
     }
 
@@ -196,6 +220,10 @@ static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     filters: [const { None }; PLACES],
 });
 
+/// What the filter of each place lets through at most, as a [`LevelFilter`], for those who may not
+/// take the lock.
+static MOST_VERBOSE: [AtomicU8; PLACES] = [const { AtomicU8::new(0) }; PLACES];
+
 thread_local! {
     /// The lock, while the thread forks.
     static FORKING: RefCell<Option<MutexGuard<'static, Registry>>> = const { RefCell::new(None) };
@@ -231,6 +259,16 @@ impl Registry {
         unwanted
     }
 
+    /// Sets the filter of a place, or takes it away, and makes every call site ask again.
+    fn set_filter(&mut self, place: usize, filter: Option<Filter>) {
+        let most_verbose = filter
+            .as_ref()
+            .map_or(LevelFilter::Off, Filter::most_verbose);
+        MOST_VERBOSE[place].store(most_verbose as u8, Ordering::Relaxed);
+        self.filters[place] = filter;
+        self.ask_all_sites();
+    }
+
     fn ask_all_sites(&self) {
         for site in &self.sites {
             site.unwanted
@@ -246,6 +284,19 @@ impl Registry {
         })));
         u32::try_from(id).expect("a program has fewer than 2^32 log statements")
     }
+}
+
+/// Registers a statement that ran in a signal handler only, and answers its id.
+///
+/// # Safety
+///
+/// The introduction was made in this process.
+pub(crate) unsafe fn introduce(introduction: &Introduction) -> u32 {
+    let (site, types) = introduction.addresses();
+    // SAFETY: by contract, they are the addresses of two that live as long as the process.
+    let (site, types) = unsafe { (&*site.cast::<Callsite>(), &*types) };
+    site.register(0);
+    site.id(types)
 }
 
 /// The statement with this id, if there is one. Takes a lock: look an id up once, then keep it.
@@ -267,8 +318,7 @@ impl Place {
     pub(crate) fn claim(filter: Filter) -> Option<Place> {
         let mut registry = registry();
         let index = (GLOBAL_PLACE + 1..PLACES).find(|&index| registry.filters[index].is_none())?;
-        registry.filters[index] = Some(filter);
-        registry.ask_all_sites();
+        registry.set_filter(index, Some(filter));
         Some(Place { index })
     }
 
@@ -278,8 +328,7 @@ impl Place {
         if registry.filters[GLOBAL_PLACE].is_some() {
             return None;
         }
-        registry.filters[GLOBAL_PLACE] = Some(filter);
-        registry.ask_all_sites();
+        registry.set_filter(GLOBAL_PLACE, Some(filter));
         Some(Place {
             index: GLOBAL_PLACE,
         })
@@ -302,9 +351,7 @@ impl Place {
 
     /// Makes every call site ask again.
     pub(crate) fn set_filter(&self, filter: Filter) {
-        let mut registry = registry();
-        registry.filters[self.index] = Some(filter);
-        registry.ask_all_sites();
+        registry().set_filter(self.index, Some(filter));
     }
 
     /// The filter as it was last set.
@@ -316,8 +363,6 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut registry = registry();
-        registry.filters[self.index] = None;
-        registry.ask_all_sites();
+        registry().set_filter(self.index, None);
     }
 }

@@ -34,8 +34,8 @@ pub use filter::{Filter, FilterError};
 pub use fixed::Fixed;
 pub use level::{Level, LevelFilter, MAX_LEVEL, ParseLevelError};
 pub use logger::{
-    ContextGuard, Guard, Outcome, ParseTraceIdError, Producer, RingLogger, TraceId, configure,
-    logger,
+    ContextGuard, Guard, InHandler, Outcome, ParseTraceIdError, Producer, RingLogger, TraceId,
+    configure, in_handler, logger,
 };
 pub use record::Record;
 pub use ringlog_macros::Record;

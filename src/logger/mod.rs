@@ -5,6 +5,7 @@ mod core;
 #[cfg(all(feature = "crash", target_os = "linux", not(miri)))]
 mod crash;
 mod fork;
+mod handler;
 mod installed;
 mod lanes;
 mod live;
@@ -39,6 +40,7 @@ use crate::stats::Stats;
 use self::core::Core;
 
 pub use context::{ContextGuard, ParseTraceIdError, TraceId, enter_context};
+pub use handler::{InHandler, in_handler};
 pub use installed::{Guard, configure, logger};
 pub use producer::Producer;
 pub use submit::{

@@ -13,8 +13,8 @@ use crate::clock::Timestamp;
 use crate::level::Level;
 use crate::limit::Limit;
 use crate::record::{
-    Block, Buffered, FIRST_PAYLOAD, Header, Payload, Scratch, Type, Values, flags, slots_of,
-    write_record, write_values,
+    Block, Buffered, FIRST_PAYLOAD, Header, Introduction, Payload, Scratch, Type, Values, flags,
+    slots_of, write_record, write_values,
 };
 use crate::ring::lane::Lane;
 use crate::ring::slab::Span;
@@ -37,6 +37,9 @@ pub enum Outcome {
 
 /// Something that `rlog!` can log to. What the macro expands to; not to be implemented.
 pub trait Log {
+    /// Whether it is for use in signal handlers.
+    const IN_HANDLER: bool = false;
+
     /// The logger's bit in every call site.
     fn mask(&self) -> u32;
 
@@ -55,7 +58,7 @@ pub struct Path<'a> {
 
 impl<'a> Path<'a> {
     #[inline(always)]
-    fn new(core: &'a Core, way: Way) -> Self {
+    pub(super) fn new(core: &'a Core, way: Way) -> Self {
         Path { core, way }
     }
 }
@@ -115,6 +118,8 @@ impl Log for super::Guard {
 }
 
 impl<L: Log> Log for &L {
+    const IN_HANDLER: bool = L::IN_HANDLER;
+
     #[inline(always)]
     fn mask(&self) -> u32 {
         (**self).mask()
@@ -128,15 +133,19 @@ impl<L: Log> Log for &L {
 
 /// Whether the logger wants the statement.
 #[inline(always)]
-pub fn enabled(logger: &impl Log, site: &'static Callsite) -> bool {
-    site.enabled(logger.mask())
+pub fn enabled<L: Log>(logger: &L, site: &'static Callsite) -> bool {
+    if L::IN_HANDLER {
+        site.enabled_in_handler(logger.mask())
+    } else {
+        site.enabled(logger.mask())
+    }
 }
 
 /// Logs a record, stamped with the logger's clock. The level is the call site's: a constant where
 /// this is inlined, which the call site's own is not.
 #[inline(always)]
-pub fn submit<V: Values>(
-    logger: &impl Log,
+pub fn submit<L: Log, V: Values>(
+    logger: &L,
     site: &'static Callsite,
     level: Level,
     values: V,
@@ -144,13 +153,18 @@ pub fn submit<V: Values>(
     let Some(Path { core, way }) = logger.path() else {
         return Outcome::Filtered;
     };
-    core.submit(way, site, level, core.hot.stamper.now(), 0, values)
+    let stamp = core.hot.stamper.now();
+    if L::IN_HANDLER {
+        core.submit_values_in_handler(site, stamp, 0, None, values)
+    } else {
+        core.submit(way, site, level, stamp, 0, values)
+    }
 }
 
 /// Logs a record with a time that the caller names.
 #[inline(always)]
-pub fn submit_at<V: Values>(
-    logger: &impl Log,
+pub fn submit_at<L: Log, V: Values>(
+    logger: &L,
     site: &'static Callsite,
     level: Level,
     at: impl Into<Timestamp>,
@@ -160,14 +174,18 @@ pub fn submit_at<V: Values>(
     let Some(Path { core, way }) = logger.path() else {
         return Outcome::Filtered;
     };
-    core.submit(way, site, level, stamp, flags::AT, values)
+    if L::IN_HANDLER {
+        core.submit_values_in_handler(site, stamp, flags::AT, None, values)
+    } else {
+        core.submit(way, site, level, stamp, flags::AT, values)
+    }
 }
 
 /// Logs a record that its limit let pass, stamped with the logger's clock. `suppressed` calls before
 /// it did not pass.
 #[inline(never)]
-pub fn submit_limited<V: Values>(
-    logger: &impl Log,
+pub fn submit_limited<L: Log, V: Values>(
+    logger: &L,
     site: &'static Callsite,
     limit: &impl Limit,
     suppressed: u64,
@@ -177,13 +195,22 @@ pub fn submit_limited<V: Values>(
         return Outcome::Filtered;
     };
     let stamp = core.hot.stamper.now();
-    core.submit_limited(way, site, stamp, 0, limit, suppressed, values)
+    core.submit_limited(
+        L::IN_HANDLER,
+        way,
+        site,
+        stamp,
+        0,
+        limit,
+        suppressed,
+        values,
+    )
 }
 
 /// The same with a time that the caller names.
 #[inline(never)]
-pub fn submit_limited_at<V: Values>(
-    logger: &impl Log,
+pub fn submit_limited_at<L: Log, V: Values>(
+    logger: &L,
     site: &'static Callsite,
     at: impl Into<Timestamp>,
     limit: &impl Limit,
@@ -194,13 +221,41 @@ pub fn submit_limited_at<V: Values>(
     let Some(Path { core, way }) = logger.path() else {
         return Outcome::Filtered;
     };
-    core.submit_limited(way, site, stamp, flags::AT, limit, suppressed, values)
+    core.submit_limited(
+        L::IN_HANDLER,
+        way,
+        site,
+        stamp,
+        flags::AT,
+        limit,
+        suppressed,
+        values,
+    )
 }
 
 impl Core {
+    /// From a signal handler.
+    fn submit_values_in_handler<V: Values>(
+        &self,
+        site: &'static Callsite,
+        stamp: u64,
+        flags: u8,
+        context: Option<Block>,
+        mut values: V,
+    ) -> Outcome {
+        let header = Header {
+            stamp,
+            statement: 0,
+            flags,
+        };
+        let prepared = V::PREPARED > 0;
+        self.submit_in_handler(site, V::TYPES, header, context, prepared, &mut values)
+    }
+
     #[expect(clippy::too_many_arguments, reason = "what a record is made of")]
     fn submit_limited<V: Values>(
         &self,
+        in_handler: bool,
         way: Way,
         site: &'static Callsite,
         stamp: u64,
@@ -210,18 +265,22 @@ impl Core {
         mut values: V,
     ) -> Outcome {
         let level = site.metadata().level;
-        let header = Header {
-            stamp,
-            statement: site.id(V::TYPES),
-            flags,
-        };
-        let mut context = context::current();
+        let mut context = if in_handler { None } else { context::current() };
         if suppressed > 0 {
             let fields = context.unwrap_or(Block::EMPTY);
             let count = suppressed.to_le_bytes();
             context = Some(fields.with_own("suppressed", Type::U64, &count));
         }
-        let outcome = self.submit_any(way.lane(), level, header, context, &mut values);
+        let outcome = if in_handler {
+            self.submit_values_in_handler(site, stamp, flags, context, values)
+        } else {
+            let header = Header {
+                stamp,
+                statement: site.id(V::TYPES),
+                flags,
+            };
+            self.submit_any(way.lane(), level, header, context, &mut values)
+        };
         if suppressed > 0 && outcome != Outcome::Accepted {
             limit.put_back(suppressed);
         }
@@ -349,20 +408,30 @@ impl Core {
             header.flags |= flags::CUT;
         }
         // SAFETY: a path has the caller's own lane, of this ring, or null.
-        let mut route = match unsafe { lane.as_ref() } {
+        let route = match unsafe { lane.as_ref() } {
             Some(lane) => Route::Lane(lane),
-            None => Route::Shared,
+            None => Route::Shared { introduction: None },
         };
-        let mut wait = Wait::new(self);
+        self.submit_by(route, Wait::new(self), level, header, payload.bytes())
+    }
+
+    pub(super) fn submit_by(
+        &self,
+        mut route: Route<'_>,
+        mut wait: Wait<'_>,
+        level: Level,
+        header: Header,
+        payload: &[u8],
+    ) -> Outcome {
         loop {
-            match self.write(&route, level, header, payload.bytes()) {
+            match self.write(&route, level, header, payload) {
                 Ok(()) => return Outcome::Accepted,
                 Err(Refused::Gap) => {
                     // Whether it got in or not, the next look will tell.
                     let _ = self.write_gap(&route, header);
                 }
                 Err(Refused::Interrupting) => {
-                    route = Route::Shared;
+                    route = Route::Shared { introduction: None };
                     wait.forbid();
                 }
                 Err(Refused::Closed) => return self.reject(level),
@@ -373,7 +442,7 @@ impl Core {
                     let counted = match route {
                         // SAFETY: the caller's own lane.
                         Route::Lane(lane) => unsafe { self.ring.count_drop(lane, level.index()) },
-                        Route::Shared => self.ring.count_shared_drop(level.index()),
+                        Route::Shared { .. } => self.ring.count_shared_drop(level.index()),
                     };
                     return match counted {
                         Ok(()) => Outcome::Full,
@@ -400,15 +469,19 @@ impl Core {
         match route {
             Route::Lane(lane) => {
                 let slots = slots_of(payload.len()) as u64;
-                let fill = |span: &mut Span| write_record(span, header, 0, payload);
+                let fill = |span: &mut Span| write_record(span, header, &[], payload);
                 // SAFETY: the caller's own lane, of this ring; copying bytes does not unwind.
                 unsafe { self.ring.write(lane, slots, level.index(), fill) }
             }
-            Route::Shared => {
+            Route::Shared { introduction } => {
                 header.flags |= flags::THREAD;
-                let thread = thread_number();
-                let slots = slots_of(payload.len() + size_of::<u64>()) as u64;
-                let fill = |span: &mut Span| write_record(span, header, thread, payload);
+                let mut prefix = [thread_number(), 0, 0];
+                if let Some(introduction) = introduction {
+                    prefix[1..].copy_from_slice(&introduction.words());
+                }
+                let prefix = &prefix[..route.prefix_bytes() / size_of::<u64>()];
+                let slots = slots_of(payload.len() + route.prefix_bytes()) as u64;
+                let fill = |span: &mut Span| write_record(span, header, prefix, payload);
                 // SAFETY: copying bytes does not unwind.
                 unsafe { self.ring.write_shared(slots, level.index(), fill) }
             }
@@ -428,19 +501,35 @@ impl Core {
             for (place, count) in payload.chunks_exact_mut(8).zip(drops.by_level) {
                 place.copy_from_slice(&count.to_le_bytes());
             }
-            write_record(span, header, 0, &payload);
+            write_record(span, header, &[], &payload);
         };
         match route {
             // SAFETY: the caller's own lane, of this ring; copying bytes does not unwind.
             Route::Lane(lane) => unsafe { self.ring.write_gap(lane, fill) },
             // SAFETY: copying bytes does not unwind.
-            Route::Shared => unsafe { self.ring.write_shared_gap(fill) },
+            Route::Shared { .. } => unsafe { self.ring.write_shared_gap(fill) },
         }
     }
 }
 
 /// Where a record goes.
-enum Route<'a> {
+pub(super) enum Route<'a> {
     Lane(&'a Lane),
-    Shared,
+    Shared {
+        /// For a statement that has no id.
+        introduction: Option<Introduction>,
+    },
+}
+
+impl Route<'_> {
+    /// How many bytes of a record's payload come before its values.
+    pub(super) fn prefix_bytes(&self) -> usize {
+        match self {
+            Route::Lane(_) => 0,
+            Route::Shared { introduction: None } => size_of::<u64>(),
+            Route::Shared {
+                introduction: Some(_),
+            } => 3 * size_of::<u64>(),
+        }
+    }
 }

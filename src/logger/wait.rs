@@ -35,6 +35,13 @@ impl<'a> Wait<'a> {
         }
     }
 
+    /// No patience at all, whatever the policy is.
+    pub(super) fn never(core: &'a Core) -> Self {
+        let mut wait = Wait::new(core);
+        wait.forbid();
+        wait
+    }
+
     /// Waiting could not end: what has to happen first is on this thread's own stack.
     pub(super) fn forbid(&mut self) {
         self.allowed = false;

@@ -310,26 +310,25 @@ fn longest_limit(values: &dyn Buffered, scratch: &Scratch, most: usize) -> usize
     fits
 }
 
-/// Writes a header and a payload into the slots of a claimed record. The payload begins with
-/// `thread`, if the header's flags say that it has one.
-pub(crate) fn write_record(span: &mut Span, header: Header, thread: u64, payload: &[u8]) {
-    let prefix = if header.flags & flags::THREAD == 0 {
-        0
-    } else {
-        size_of::<u64>()
-    };
+/// The most words of a [prefix](write_record).
+pub(crate) const MOST_PREFIX: usize = 3;
+
+/// Writes a header and a payload into the slots of a claimed record. The payload begins with the
+/// words, at most [`MOST_PREFIX`].
+pub(crate) fn write_record(span: &mut Span, header: Header, words: &[u64], payload: &[u8]) {
+    const { assert!(MOST_PREFIX * size_of::<u64>() <= FIRST_PAYLOAD) };
+    let words = &words[..words.len().min(MOST_PREFIX)];
+    let prefix = size_of_val(words);
     let word = header.word(prefix + payload.len());
     let (first, rest) = payload.split_at(payload.len().min(FIRST_PAYLOAD - prefix));
     span.fill(0, |body| {
         let body = body.cast::<u64>();
-        // SAFETY: a body is 7 words: two of header, one of thread if there is a prefix, and room
-        // for `first` after that.
+        // SAFETY: a body is 7 words: two of header, up to three of prefix, and room for `first`
+        // after that.
         unsafe {
             body.write(header.stamp);
             body.add(1).write(word);
-            if prefix != 0 {
-                body.add(2).write(thread);
-            }
+            ptr::copy_nonoverlapping(words.as_ptr(), body.add(2), words.len());
             let at = body.add(2).cast::<u8>().add(prefix);
             ptr::copy_nonoverlapping(first.as_ptr(), at, first.len());
         }

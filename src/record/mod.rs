@@ -17,6 +17,7 @@ mod capture;
 mod context;
 mod decode;
 mod encode;
+mod introduction;
 mod spec;
 pub(crate) mod tagged;
 mod types;
@@ -42,3 +43,5 @@ pub(crate) use encode::{
     FIRST_PAYLOAD, Header, MAX_SLOTS, Payload, Scratch, flags, payload_of, slots_of, write_record,
     write_values,
 };
+pub(crate) use introduction::Introduction;
+pub(crate) use value::Checked;

@@ -224,6 +224,22 @@ impl Checked {
         }
     }
 
+    /// What `put` writes, if there is room for all of it.
+    pub(crate) fn fill(
+        bytes: &mut [core::mem::MaybeUninit<u8>],
+        put: impl FnOnce(&mut Self),
+    ) -> Option<&[u8]> {
+        // SAFETY: that is all of the slice, which is borrowed until the answer is gone.
+        let mut to = unsafe { Checked::new(bytes.as_mut_ptr().cast(), bytes.len()) };
+        put(&mut to);
+        if to.overflowed || to.cut {
+            return None;
+        }
+        let written = to.written();
+        // SAFETY: so many bytes were written from the start on.
+        Some(unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), written) })
+    }
+
     /// How many bytes were put.
     #[inline(always)]
     pub(super) fn written(&self) -> usize {

@@ -20,12 +20,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::callsite;
 use crate::clock::{Stamper, Timeline};
 use crate::config::Builder;
 use crate::error::{BuildError, FlushError};
 use crate::format::{Formatter, Occurrence, Redaction};
 use crate::level::Level;
-use crate::record::{Context, Decoder, Type, Value, flags};
+use crate::record::{Context, Decoder, Introduction, Type, Value, flags};
 use crate::ring::consumer::Consumer;
 use crate::ring::{Drops, Ring};
 use crate::routing::Attached;
@@ -714,6 +715,14 @@ impl Renderer {
             payload = rest;
             self.name_of_other(u64::from_le_bytes(*thread), threads)
         };
+        let mut statement = header.statement;
+        if statement == Introduction::STATEMENT {
+            if let Some((introduction, rest)) = Introduction::split(payload) {
+                payload = rest;
+                // SAFETY: the ring is this process's own, and whoever wrote the record made it.
+                statement = unsafe { callsite::introduce(&introduction) };
+            }
+        }
         let mut context = Context::default();
         if header.flags & flags::CONTEXT != 0 {
             (context, payload) = Context::split(payload);
@@ -728,9 +737,7 @@ impl Renderer {
             context,
             payload,
         };
-        delivery
-            .streams
-            .record(header.statement, &occurrence, number);
+        delivery.streams.record(statement, &occurrence, number);
     }
 
     fn render_gap(
