@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use ringlog::sink::{Console, Fallback, File, Null, Offload, QueueFull};
+use ringlog::sink::{Console, Fallback, File, Fsync, Null, Offload, Period, QueueFull, Rolling};
 use ringlog::{Builder, Clock, Config, ConfigError, Idle, Level, Overflow, RingLogger, info};
 use support::{LONG, Log};
 
@@ -189,6 +189,28 @@ fn every_sink_is_what_its_constructor_makes() {
         ),
         &expected,
     );
+    let rolling = Rolling::builder(path("d.log"))
+        .size(1000)
+        .every(Period::Hour)
+        .keep_files(3)
+        .keep_age(Duration::from_secs(86_400))
+        .keep_bytes(1 << 20)
+        .fsync(Fsync::Every(Duration::from_millis(100)));
+    let expected = Builder::default().sink(rolling.open().unwrap());
+    check_both(
+        &format!(
+            "[[sinks]]\nkind = 'rolling'\npath = '{}'\nsize = '1 kB'\nevery = 'hour'\n\
+             keep_files = 3\nkeep_age = '1d'\nkeep_bytes = '1 MiB'\nfsync = '100ms'\n",
+            text("d.log")
+        ),
+        &format!(
+            "{{\"sinks\": [{{\"kind\": \"rolling\", \"path\": {:?}, \"size\": 1000, \
+             \"every\": \"1h\", \"keep_files\": 3, \"keep_age\": \"24h\", \
+             \"keep_bytes\": 1048576, \"fsync\": \"100ms\"}}]}}",
+            text("d.log")
+        ),
+        &expected,
+    );
     fs::write(path("c.log"), "before\n").unwrap();
     let truncate = format!(
         "[[sinks]]\nkind = 'file'\ntruncate = true\npath = '{}'",
@@ -341,6 +363,29 @@ fn every_mistake_is_told_with_its_line_and_what_was_meant() {
         (
             "[[sinks]]\nkind = 'file'\npth = 'a.log'\n",
             "line 3: `sinks[0].pth` is not a key; did you mean `path`?",
+        ),
+        (
+            "[[sinks]]\nkind = 'file'\nfsync = 'often'\npath = 'a.log'\n",
+            "line 3: `sinks[0].fsync` is \"often\": it can be \"never\", \"on_error\", \
+             \"at_shutdown\", or how often; a length of time is a number and ns, us, ms, s, m, h or \
+             d, such as 250ms",
+        ),
+        (
+            "[[sinks]]\nkind = 'rolling'\npath = 'a.log'\n",
+            "line 1: `sinks[0]` lacks a key: `size` or `every`, or both",
+        ),
+        (
+            "[[sinks]]\nkind = 'rolling'\nevery = 'week'\npath = 'a.log'\n",
+            "line 3: `sinks[0].every` is \"week\": it can be \"minute\", \"hour\", \"day\", or a \
+             time; a length of time is a number and ns, us, ms, s, m, h or d, such as 250ms",
+        ),
+        (
+            "[[sinks]]\nkind = 'rolling'\nevery = '2d'\npath = 'a.log'\n",
+            "line 3: `sinks[0].every` is \"2d\": a period has whole seconds, from one to a day",
+        ),
+        (
+            "[[sinks]]\nkind = 'rolling'\ncompress = 'zip'\nsize = 3\npath = 'a.log'\n",
+            "line 3: `sinks[0].compress` is \"zip\": it can be \"lz4\" or \"zstd\"",
         ),
         (
             "[[sinks]]\npath = 'a.log'\n",

@@ -408,7 +408,7 @@ fn split_unit(text: &str) -> Option<(f64, &str)> {
     Some((number, text[end..].trim()))
 }
 
-fn parse_duration(text: &str) -> Result<Duration, &'static str> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     const PROBLEM: &str =
         "a length of time is a number and ns, us, ms, s, m, h or d, such as 250ms";
     let (number, unit) = split_unit(text).ok_or(PROBLEM)?;

@@ -4,9 +4,10 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::reader::{Path, Reader, Reading};
+use super::reader::{Fault, Path, Reader, Reading, parse_duration};
 use crate::sink::{
-    Console, Destination, Fallback, File, Null, Offload, OffloadSettings, QueueFull, Sink,
+    Compression, Console, Destination, Fallback, File, Fsync, Null, Offload, OffloadSettings,
+    Period, QueueFull, Rolling, RollingBuilder, Sink,
 };
 
 /// A sink that is not open yet.
@@ -21,7 +22,12 @@ pub(super) struct SinkPlan {
 
 #[derive(Clone, Debug)]
 enum Kind {
-    File { path: PathBuf, truncate: bool },
+    File {
+        path: PathBuf,
+        truncate: bool,
+        fsync: Fsync,
+    },
+    Rolling(RollingBuilder),
     Stdout,
     Stderr,
     Null,
@@ -52,12 +58,14 @@ fn read_kind(keys: &mut Reader<'_>) -> Reading<Kind> {
     #[derive(Clone, Copy)]
     enum Word {
         File,
+        Rolling,
         Stdout,
         Stderr,
         Null,
     }
-    const WORDS: [(&str, Word); 4] = [
+    const WORDS: [(&str, Word); 5] = [
         ("file", Word::File),
+        ("rolling", Word::Rolling),
         ("stdout", Word::Stdout),
         ("stderr", Word::Stderr),
         ("null", Word::Null),
@@ -70,12 +78,97 @@ fn read_kind(keys: &mut Reader<'_>) -> Reading<Kind> {
     Ok(match word {
         Word::File => Kind::File {
             truncate: keys.flag("truncate")?.unwrap_or(false),
+            fsync: keys.parsed("fsync", parse_fsync)?.unwrap_or_default(),
             path: keys.required_text("path")?.into(),
         },
+        Word::Rolling => Kind::Rolling(read_rolling(keys)?),
         Word::Stdout => Kind::Stdout,
         Word::Stderr => Kind::Stderr,
         Word::Null => Kind::Null,
     })
+}
+
+fn read_rolling(keys: &mut Reader<'_>) -> Reading<RollingBuilder> {
+    let size = keys.bytes("size", 1..=usize::MAX)?;
+    let every = keys.parsed("every", parse_period)?;
+    let files = keys.number("keep_files", 0..=usize::MAX)?;
+    let age = keys.duration("keep_age")?;
+    let bytes = keys.bytes("keep_bytes", 0..=usize::MAX)?;
+    let compression = keys.parsed("compress", parse_compression)?;
+    let fsync = keys.parsed("fsync", parse_fsync)?;
+    let mut rolling = Rolling::builder(keys.required_text("path")?);
+    if size.is_none() && every.is_none() {
+        return Err(Fault {
+            path: keys.path().clone(),
+            problem: "lacks a key: `size` or `every`, or both".into(),
+        });
+    }
+    if let Some(size) = size {
+        rolling = rolling.size(size as u64);
+    }
+    if let Some(period) = every {
+        rolling = rolling.every(period);
+    }
+    if let Some(files) = files {
+        rolling = rolling.keep_files(files);
+    }
+    if let Some(age) = age {
+        rolling = rolling.keep_age(age);
+    }
+    if let Some(bytes) = bytes {
+        rolling = rolling.keep_bytes(bytes as u64);
+    }
+    if let Some(compression) = compression {
+        rolling = rolling.compress(compression);
+    }
+    if let Some(fsync) = fsync {
+        rolling = rolling.fsync(fsync);
+    }
+    Ok(rolling)
+}
+
+fn parse_fsync(text: &str) -> Result<Fsync, String> {
+    match text {
+        "never" => Ok(Fsync::Never),
+        "on_error" => Ok(Fsync::OnError),
+        "at_shutdown" => Ok(Fsync::AtShutdown),
+        time => parse_duration(time).map(Fsync::Every).map_err(|problem| {
+            format!("it can be \"never\", \"on_error\", \"at_shutdown\", or how often; {problem}")
+        }),
+    }
+}
+
+fn parse_period(text: &str) -> Result<Period, String> {
+    let period = match text {
+        "minute" => Period::Minute,
+        "hour" => Period::Hour,
+        "day" => Period::Day,
+        time => Period::Every(parse_duration(time).map_err(|problem| {
+            format!("it can be \"minute\", \"hour\", \"day\", or a time; {problem}")
+        })?),
+    };
+    match period {
+        Period::Every(time)
+            if time.subsec_nanos() > 0 || !(1..=86_400).contains(&time.as_secs()) =>
+        {
+            Err("a period has whole seconds, from one to a day".into())
+        }
+        period => Ok(period),
+    }
+}
+
+fn parse_compression(text: &str) -> Result<Compression, String> {
+    match text {
+        #[cfg(feature = "lz4")]
+        "lz4" => Ok(Compression::Lz4),
+        #[cfg(feature = "zstd")]
+        "zstd" => Ok(Compression::Zstd),
+        #[cfg(not(all(feature = "lz4", feature = "zstd")))]
+        "lz4" | "zstd" => Err(format!(
+            "this program was built without the feature `{text}`"
+        )),
+        _ => Err("it can be \"lz4\" or \"zstd\"".into()),
+    }
 }
 
 fn read_fallback(keys: &mut Reader<'_>) -> Reading<FallbackPlan> {
@@ -119,12 +212,7 @@ impl SinkPlan {
     pub(super) fn open(self) -> Result<Destination, OpenFault> {
         let mut sink = self.kind.open()?;
         if let Some(plan) = self.fallback {
-            let mut fallback = Fallback::boxed(sink, plan.kind.open()?);
-            if let Some(failures) = plan.after_failures {
-                fallback = fallback.after_failures(failures);
-            }
-            fallback = fallback.probe(plan.probe_after, plan.probe_at_most);
-            sink = Box::new(fallback);
+            sink = Box::new(plan.stand_in_for(sink)?);
         }
         Ok(match self.offload {
             Some(settings) => Offload { sink, settings }.into(),
@@ -133,17 +221,133 @@ impl SinkPlan {
     }
 }
 
+impl FallbackPlan {
+    fn stand_in_for(self, first: Box<dyn Sink>) -> Result<Fallback, OpenFault> {
+        let mut fallback = Fallback::boxed(first, self.kind.open()?);
+        if let Some(failures) = self.after_failures {
+            fallback = fallback.after_failures(failures);
+        }
+        Ok(fallback.probe(self.probe_after, self.probe_at_most))
+    }
+}
+
 impl Kind {
     fn open(self) -> Result<Box<dyn Sink>, OpenFault> {
         Ok(match self {
-            Kind::File { path, truncate } => Box::new(if truncate {
-                File::truncate(path)?
-            } else {
-                File::append(path)?
-            }),
+            Kind::File {
+                path,
+                truncate,
+                fsync,
+            } => {
+                let open = if truncate {
+                    File::truncate
+                } else {
+                    File::append
+                };
+                Box::new(open(path)?.fsync(fsync))
+            }
+            Kind::Rolling(rolling) => Box::new(rolling.open()?),
             Kind::Stdout => Box::new(Console::stdout()),
             Kind::Stderr => Box::new(Console::stderr()),
             Kind::Null => Box::new(Null),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::source::{Language, Source};
+
+    /// What the only sink of a configuration is to be.
+    #[track_caller]
+    fn plan(keys: &str) -> SinkPlan {
+        let text = format!("[[sinks]]\n{keys}");
+        let table = Source::new(&text, Language::Toml).parse().unwrap();
+        let read_all = |keys: &mut Reader<'_>| keys.tables("sinks", read);
+        let mut plans = Reader::read(&table, Path::default(), read_all).unwrap();
+        plans.remove(0)
+    }
+
+    #[track_caller]
+    fn check(keys: &str, expected: &Kind) {
+        let kind = plan(keys).kind;
+        assert_eq!(format!("{kind:?}"), format!("{expected:?}"), "{keys}");
+    }
+
+    #[test]
+    fn the_keys_of_files_are_their_methods() {
+        let file = |truncate, fsync| Kind::File {
+            path: "a.log".into(),
+            truncate,
+            fsync,
+        };
+        let every = Duration::from_millis(20);
+        for (keys, kind) in [
+            ("", file(false, Fsync::Never)),
+            ("truncate = true", file(true, Fsync::Never)),
+            ("fsync = 'on_error'", file(false, Fsync::OnError)),
+            ("fsync = 'at_shutdown'", file(false, Fsync::AtShutdown)),
+            ("fsync = '20ms'", file(false, Fsync::Every(every))),
+        ] {
+            check(&format!("kind = 'file'\npath = 'a.log'\n{keys}"), &kind);
+        }
+        let rolling = || Rolling::builder("a.log").size(1 << 20);
+        let six_hours = Period::Every(Duration::from_secs(6 * 3600));
+        for (keys, rolling) in [
+            ("", rolling()),
+            ("every = 'minute'", rolling().every(Period::Minute)),
+            ("every = 'hour'", rolling().every(Period::Hour)),
+            ("every = 'day'", rolling().every(Period::Day)),
+            ("every = '6h'", rolling().every(six_hours)),
+            ("keep_files = 0", rolling().keep_files(0)),
+            (
+                "keep_age = '1d'",
+                rolling().keep_age(Duration::from_secs(86_400)),
+            ),
+            ("keep_bytes = '1 GB'", rolling().keep_bytes(1_000_000_000)),
+            #[cfg(feature = "lz4")]
+            ("compress = 'lz4'", rolling().compress(Compression::Lz4)),
+            #[cfg(feature = "zstd")]
+            ("compress = 'zstd'", rolling().compress(Compression::Zstd)),
+            ("fsync = 'on_error'", rolling().fsync(Fsync::OnError)),
+        ] {
+            check(
+                &format!("kind = 'rolling'\npath = 'a.log'\nsize = '1 MiB'\n{keys}"),
+                &Kind::Rolling(rolling),
+            );
+        }
+    }
+
+    #[test]
+    fn the_keys_of_an_offload_are_its_methods() {
+        let plan = plan(
+            "kind = 'null'\n[sinks.offload]\nqueue_bytes = '1 MiB'\nwhen_full = 'drop_oldest'\n\
+             batch_bytes = 1000\nbatch_records = 10\nbatch_age = '5ms'",
+        );
+        let expected = Offload::new(Null)
+            .queue_bytes(1 << 20)
+            .when_full(QueueFull::DropOldest)
+            .batch_bytes(1000)
+            .batch_records(10)
+            .batch_age(Duration::from_millis(5));
+        assert_eq!(
+            format!("{:?}", plan.offload.unwrap()),
+            format!("{:?}", expected.settings)
+        );
+    }
+
+    #[test]
+    fn the_keys_of_a_fallback_are_its_methods() {
+        let plan = plan(
+            "kind = 'stdout'\n[sinks.fallback]\nkind = 'null'\nafter_failures = 7\n\
+             probe_after = '2s'\nprobe_at_most = '5s'",
+        );
+        let first = plan.kind.open().unwrap();
+        let opened = plan.fallback.unwrap().stand_in_for(first).unwrap();
+        let expected = Fallback::new(Console::stdout(), Null)
+            .after_failures(7)
+            .probe_after(Duration::from_secs(2), Duration::from_secs(5));
+        assert_eq!(format!("{opened:?}"), format!("{expected:?}"));
     }
 }
