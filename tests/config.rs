@@ -10,7 +10,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use ringlog::sink::{Console, Fallback, File, Fsync, Null, Offload, Period, QueueFull, Rolling};
+use ringlog::format::Redaction;
+use ringlog::sink::{
+    Console, Fallback, File, Fsync, Memory, Null, Offload, Period, QueueFull, Rolling, Routes,
+    Rule, SinkOptions,
+};
 use ringlog::{Builder, Clock, Config, ConfigError, Idle, Level, Overflow, RingLogger, info};
 use support::{LONG, Log};
 
@@ -107,6 +111,35 @@ fn every_key_sets_what_its_method_does() {
         "shutdown = { deadline = '1.5m', exit_hook = false, print_report = true }",
         r#"{"shutdown": {"deadline": "90s", "exit_hook": false, "print_report": true}}"#,
         &shutdown,
+    );
+    #[cfg(all(feature = "signals", feature = "crash"))]
+    check_both(
+        "[shutdown]\nsignals = false\ncrash_handler = false",
+        r#"{"shutdown": {"signals": false, "crash_handler": false}}"#,
+        &Builder::default().signals(false).crash_handler(false),
+    );
+    check_both(
+        "redaction.fields = ['card*', 'session']",
+        r#"{"redaction": {"fields": ["card*", "session"], "usual": true, "urls": true}}"#,
+        &Builder::default().redact(Redaction::new().field("card*").field("session")),
+    );
+    check_both(
+        "redaction = { fields = 'card*', usual = false, urls = false }",
+        r#"{"redaction": {"fields": ["card*"], "usual": false, "urls": false}}"#,
+        &Builder::default().redact(Redaction::none().field("card*")),
+    );
+    check_both(
+        "[routing]\notherwise = 'app'\n[[routing.routes]]\nwhen = { target = 'bank' }\nto = \
+         ['app', 'audit']\n[[routing.routes]]\nwhen.level = 'error'\nto = 'pager'",
+        r#"{"routing": {"otherwise": ["app"], "routes": [
+            {"when": {"target": "bank"}, "to": ["app", "audit"]},
+            {"when": {"level": "error"}, "to": ["pager"]}]}}"#,
+        &Builder::default().routes(
+            Routes::new()
+                .route(Rule::target("bank"), ["app", "audit"])
+                .route(Rule::level(Level::Error), ["pager"])
+                .otherwise(["app"]),
+        ),
     );
     check_both(
         "level = 'trace'",
@@ -295,8 +328,8 @@ fn every_mistake_is_told_with_its_line_and_what_was_meant() {
         ),
         (
             "[shutdown]\ncolour = 3\n",
-            "line 2: `shutdown.colour` is not a key; there are `deadline`, `exit_hook`, \
-             `print_report`",
+            "line 2: `shutdown.colour` is not a key; there are `crash_handler`, `deadline`, \
+             `exit_hook`, `print_report`, `signals`",
         ),
         (
             "[ring]\n\noverflow = 'blok'\n",
@@ -393,7 +426,8 @@ fn every_mistake_is_told_with_its_line_and_what_was_meant() {
         ),
         (
             "[[sinks]]\nkind = 'stdout'\npath = 'a.log'\n",
-            "line 3: `sinks[0].path` is not a key; there are `fallback`, `kind`, `offload`",
+            "line 3: `sinks[0].path` is not a key; there are `fallback`, `filter`, `format`, `kind`, \
+             `level`, `name`, `offload`",
         ),
         (
             "[[sinks]]\nkind = 'null'\noffload = { queue_bytes = '1 B' }\n",
@@ -412,6 +446,26 @@ fn every_mistake_is_told_with_its_line_and_what_was_meant() {
         (
             "[[sinks]]\nkind = 'null'\n[sinks.fallback]\nkind = 'null'\nprobe_afer = '1s'\n",
             "line 5: `sinks[0].fallback.probe_afer` is not a key; did you mean `probe_after`?",
+        ),
+        (
+            "[[routing.routes]]\nto = 'app'\n",
+            "line 1: `routing.routes[0]` lacks the key `when`",
+        ),
+        (
+            "[[routing.routes]]\nwhen.level = 'info'\n",
+            "line 1: `routing.routes[0]` lacks the key `to`",
+        ),
+        (
+            "[[routing.routes]]\nto = 'app'\n[routing.routes.when]\ntarge = 'bank'\n",
+            "line 4: `routing.routes[0].when.targe` is not a key; did you mean `target`?",
+        ),
+        (
+            "[redaction]\nfields = ['a', 3]\n",
+            "line 2: `redaction.fields[1]` must be text, and is a number",
+        ),
+        (
+            "[[sinks]]\nkind = 'null'\n[sinks.format]\nkind = 'jsno'\n",
+            "line 4: `sinks[0].format.kind` cannot be \"jsno\"; did you mean \"json\"?",
         ),
         (
             "preset = 'developement'\n",
@@ -603,7 +657,7 @@ fn the_example_is_a_configuration() {
 
 #[test]
 fn a_reload_changes_the_filter_and_nothing_else() {
-    let memory = ringlog::sink::Memory::new();
+    let memory = Memory::new();
     let builder = Config::from_toml("level = 'info'")
         .unwrap()
         .builder()
@@ -622,6 +676,133 @@ fn a_reload_changes_the_filter_and_nothing_else() {
     info!(logger: &logger, target: "net", "n {}", 4);
     logger.shutdown(LONG);
     assert_eq!(Log::of(&memory).texts(), ["n 1", "n 4"]);
+}
+
+#[test]
+fn a_reload_changes_what_is_masked() {
+    let memory = Memory::new();
+    let builder = Config::from_toml("").unwrap().builder().unwrap();
+    let logger = builder.sink(memory.clone()).build().unwrap();
+    let log = |number: u32| {
+        let (card, password) = (number, "hunter2");
+        info!(logger: &logger, "{card} {password}");
+        logger.flush(LONG).unwrap();
+    };
+    log(1);
+    let text = "redaction = { fields = 'card', usual = false }";
+    logger.reload(&Config::from_toml(text).unwrap()).unwrap();
+    log(2);
+    logger.reload(&Config::from_toml("").unwrap()).unwrap();
+    log(3);
+    logger.shutdown(LONG);
+    assert_eq!(Log::of(&memory).texts(), ["1 ***", "*** hunter2", "3 ***"]);
+}
+
+/// Sinks of one form, whose records are put together once, and of another.
+#[test]
+#[cfg_attr(miri, ignore = "miri has no files")]
+fn a_reload_changes_what_each_sink_gets() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let config = |keys: [&str; 3], routing: &str| {
+        let sink = |(name, format, keys): (&str, &str, &str)| {
+            let path = path(name);
+            format!(
+                "[[sinks]]\nkind = 'file'\nname = '{name}'\npath = '{}'\nformat = '{format}'\n\
+                 {keys}\n",
+                path.display()
+            )
+        };
+        let [a, b, c] = keys;
+        let sinks = [("a", "text", a), ("b", "text", b), ("c", "json", c)].map(sink);
+        Config::from_toml(&format!("level = 'debug'\n{routing}\n{}", sinks.concat())).unwrap()
+    };
+    let own = Memory::new();
+    let builder = config(["", "", ""], "").builder().unwrap();
+    let options = SinkOptions::new().name("own").level(Level::Warn);
+    let logger = builder.sink_with(own.clone(), options).build().unwrap();
+    let log = |round: u32| {
+        ringlog::debug!(logger: &logger, target: "bank", "{round}d");
+        info!(logger: &logger, target: "desk", "{round}i");
+        ringlog::warn!(logger: &logger, target: "bank", "{round}w");
+        logger.flush(LONG).unwrap();
+    };
+    log(1);
+    let keys = ["level = 'warn'", "filter = { target = 'desk' }", ""];
+    logger.reload(&config(keys, "")).unwrap();
+    log(2);
+    let routing = "[[routing.routes]]\nwhen.target = 'desk'\nto = ['c', 'own']\n";
+    logger
+        .reload(&config(["", "level = 'warn'", "level = 'info'"], routing))
+        .unwrap();
+    log(3);
+    logger.reload(&config(["", "", ""], "")).unwrap();
+    log(4);
+    let report = logger.shutdown(LONG);
+    assert_eq!((report.written, report.failed), (12, 0));
+    let texts = |text: String| {
+        let word = |line: &str| {
+            let line = line.strip_suffix('}').map_or(line, |json| {
+                json.split_once("\"msg\":\"")
+                    .unwrap()
+                    .1
+                    .split('"')
+                    .next()
+                    .unwrap()
+            });
+            line.rsplit(' ').next().unwrap().to_owned()
+        };
+        let words: Vec<String> = text
+            .lines()
+            .filter(|line| !line.contains("log closed"))
+            .map(word)
+            .collect();
+        words.join(" ")
+    };
+    let file = |name: &str| texts(fs::read_to_string(path(name)).unwrap());
+    assert_eq!(file("a"), "1d 1i 1w 2w 3d 3w 4d 4i 4w");
+    assert_eq!(file("b"), "1d 1i 1w 2i 3w 4d 4i 4w");
+    assert_eq!(file("c"), "1d 1i 1w 2d 2i 2w 3i 3w 4d 4i 4w");
+    assert_eq!(texts(own.contents()), "1w 2w 3w 4w");
+}
+
+#[test]
+fn a_reload_with_other_sinks_is_refused_and_changes_nothing() {
+    let toml = |sinks: &str| Config::from_toml(&format!("level = 'warn'\n{sinks}")).unwrap();
+    let two = "[[sinks]]\nkind = 'null'\n[[sinks]]\nkind = 'null'\nname = 'b'\n";
+    let builder = Config::from_toml(two).unwrap().builder().unwrap();
+    let logger = builder.sink(Memory::new()).build().unwrap();
+    for (sinks, expected) in [
+        (
+            "",
+            "`sinks[0]` is not what the logger was built with; that takes a new start",
+        ),
+        (
+            "[[sinks]]\nkind = 'stdout'\n[[sinks]]\nkind = 'null'\nname = 'b'\n",
+            "line 2: `sinks[0]`",
+        ),
+        (
+            "[[sinks]]\nkind = 'null'\n[[sinks]]\nkind = 'null'\n",
+            "line 4: `sinks[1]`",
+        ),
+        (
+            &format!("{two}[[sinks]]\nkind = 'null'\n"),
+            "line 7: `sinks[2]`",
+        ),
+    ] {
+        let error = logger.reload(&toml(sinks)).unwrap_err();
+        assert!(matches!(error, ConfigError::OtherSinks { .. }), "{error}");
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+    let routing = "[[routing.routes]]\nwhen.level = 'warn'\nto = 'nowhere'\n";
+    let error = logger
+        .reload(&toml(&format!("{two}{routing}")))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("nowhere"), "{error}");
+    assert_eq!(logger.level(), Level::Info.into());
+    logger.reload(&toml(two)).unwrap();
+    assert_eq!(logger.level(), Level::Warn.into());
 }
 
 #[test]

@@ -42,6 +42,9 @@ pub struct Builder {
     pub(crate) filter: Result<Filter, FilterError>,
     pub(crate) filter_variable: Option<String>,
     pub(crate) sinks: Vec<Attached>,
+    /// Of the first sinks, what tells them from others in a configuration.
+    #[cfg(feature = "config")]
+    pub(crate) configured: Vec<String>,
     pub(crate) routes: Routes,
     pub(crate) redaction: Redaction,
 }
@@ -99,6 +102,8 @@ impl Default for Builder {
             filter: Ok(LevelFilter::Info.into()),
             filter_variable: Some("RINGLOG".to_owned()),
             sinks: Vec::new(),
+            #[cfg(feature = "config")]
+            configured: Vec::new(),
             routes: Routes::new(),
             redaction: Redaction::new(),
         }
@@ -309,7 +314,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// A setting is out of its range, a route leads to a sink that there is not, or the kernel refuses memory, the thread, or the core.
+    /// A setting is out of its range, a route leads to a sink that there is not, or the kernel refuses
+    /// memory, the thread, or the core.
     pub fn build(self) -> Result<RingLogger, BuildError> {
         RingLogger::new(self, false)
     }

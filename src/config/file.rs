@@ -216,12 +216,13 @@ impl Config {
         let Settings { mut builder, sinks } = self.settings()?;
         for plan in sinks {
             let path = plan.path.clone();
-            let sink = plan.open().map_err(|source| ConfigError::Sink {
+            builder.configured.push(plan.identity());
+            let (destination, options) = plan.open().map_err(|source| ConfigError::Sink {
                 place: self.place(&path),
                 key: path.to_string(),
                 source,
             })?;
-            builder = builder.sink(sink);
+            builder = builder.sink_with(destination, options);
         }
         Ok(builder)
     }
@@ -238,7 +239,7 @@ impl Config {
         }
     }
 
-    fn place(&self, path: &Path) -> ConfigPlace {
+    pub(super) fn place(&self, path: &Path) -> ConfigPlace {
         let mut prefix = path.clone();
         let variable = loop {
             if let Some(variable) = self.variables.get(&prefix.to_string()) {
@@ -391,8 +392,15 @@ pub enum ConfigError {
         /// What is wrong with it.
         problem: String,
     },
-    /// The filter in the environment cannot be read.
-    Filter(BuildError),
+    /// The filter in the environment cannot be read, or a route leads to a sink that there is not.
+    Reload(BuildError),
+    /// The sinks are not those that the logger was built with.
+    OtherSinks {
+        /// Where that stands.
+        place: ConfigPlace,
+        /// The key of the first sink that is another one.
+        key: String,
+    },
     /// A sink cannot be opened.
     Sink {
         /// Where it stands.
@@ -459,7 +467,11 @@ impl fmt::Display for ConfigError {
                 key,
                 problem,
             } => write!(f, "{place}`{key}` {problem}"),
-            ConfigError::Filter(error) => error.fmt(f),
+            ConfigError::Reload(error) => error.fmt(f),
+            ConfigError::OtherSinks { place, key } => write!(
+                f,
+                "{place}`{key}` is not what the logger was built with; that takes a new start"
+            ),
             ConfigError::Sink { place, key, source } => write!(f, "{place}`{key}`: {source}"),
         }
     }
@@ -469,7 +481,7 @@ impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             ConfigError::Read { source, .. } => Some(source),
-            ConfigError::Filter(error) => error.source(),
+            ConfigError::Reload(error) => error.source(),
             ConfigError::Sink { source, .. } => Some(&**source),
             _ => None,
         }

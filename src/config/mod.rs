@@ -4,12 +4,16 @@ mod builder;
 #[cfg(feature = "config")]
 mod file;
 #[cfg(feature = "config")]
+mod formats;
+#[cfg(feature = "config")]
 mod node;
 mod policy;
 #[cfg(feature = "config")]
 mod reader;
 #[cfg(feature = "config")]
 mod reload;
+#[cfg(feature = "config")]
+mod rules;
 #[cfg(feature = "config")]
 mod settings;
 #[cfg(feature = "config")]

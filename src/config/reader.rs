@@ -107,9 +107,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn node(&mut self, key: &str) -> Option<&'a Node> {
+    /// Whatever the key has.
+    pub(super) fn node(&mut self, key: &str) -> Option<&'a Node> {
         self.asked.push(Path::default().key(key));
         self.table.get(key)
+    }
+
+    /// Whether the key is there.
+    pub(super) fn has(&mut self, key: &str) -> bool {
+        self.node(key).is_some()
     }
 
     fn wrong_kind(&self, key: &str, wanted: &str, node: &Node) -> Fault {
@@ -155,23 +161,41 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A key that must be there. One that is there and looks like it is told as misspelt.
-    pub(super) fn required_text(&mut self, key: &str) -> Reading<&'a str> {
-        match self.text(key)? {
-            Some(text) => Ok(text),
-            None => {
-                let unknown = self
-                    .unknown_keys()
-                    .find(|unknown| nearest(unknown, [key]).is_some());
-                Err(match unknown {
-                    Some(unknown) => self.fault(unknown, self.describe_unknown(unknown)),
-                    None => Fault {
-                        path: self.path.clone(),
-                        problem: format!("lacks the key `{key}`"),
-                    },
-                })
-            }
+    /// A key that must be there, and is not. One that is there and looks like it is told as misspelt.
+    pub(super) fn lacks(&self, key: &str) -> Fault {
+        let unknown = self
+            .unknown_keys()
+            .find(|unknown| nearest(unknown, [key]).is_some());
+        match unknown {
+            Some(unknown) => self.fault(unknown, self.describe_unknown(unknown)),
+            None => Fault {
+                path: self.path.clone(),
+                problem: format!("lacks the key `{key}`"),
+            },
         }
+    }
+
+    /// A text that must be there.
+    pub(super) fn required_text(&mut self, key: &str) -> Reading<&'a str> {
+        self.text(key)?.ok_or_else(|| self.lacks(key))
+    }
+
+    /// One of several words, which must be there.
+    pub(super) fn required_choice<T: Copy>(
+        &mut self,
+        key: &str,
+        choices: &[(&str, T)],
+    ) -> Reading<T> {
+        self.choice(key, choices)?.ok_or_else(|| self.lacks(key))
+    }
+
+    /// A table that must be there.
+    pub(super) fn required_table<R>(
+        &mut self,
+        key: &str,
+        read: impl FnOnce(&mut Reader<'a>) -> Reading<R>,
+    ) -> Reading<R> {
+        self.table(key, read)?.ok_or_else(|| self.lacks(key))
     }
 
     /// Text that means something to a parser.
@@ -234,6 +258,36 @@ impl<'a> Reader<'a> {
                 ),
             )),
             bytes => Ok(bytes),
+        }
+    }
+
+    /// A list of texts, or a single one.
+    pub(super) fn text_or_texts(&mut self, key: &str) -> Reading<Option<Vec<&'a str>>> {
+        let list = match self.node(key) {
+            None => return Ok(None),
+            Some(Node::Text(text)) => return Ok(Some(vec![text])),
+            Some(Node::List(list)) => list,
+            Some(other) => return Err(self.wrong_kind(key, "text or a list of texts", other)),
+        };
+        let texts = list.iter().enumerate().map(|(place, node)| match node {
+            Node::Text(text) => Ok(&**text),
+            other => Err(Fault {
+                path: self.path.key(key).place(place),
+                problem: format!("must be text, and is {}", other.kind()),
+            }),
+        });
+        texts.collect::<Reading<_>>().map(Some)
+    }
+
+    /// The entries of a table whose keys can be any.
+    pub(super) fn entries(
+        &mut self,
+        key: &str,
+    ) -> Reading<impl Iterator<Item = (&'a String, &'a Node)> + use<'a>> {
+        match self.node(key) {
+            None => Ok(EMPTY.iter()),
+            Some(Node::Table(table)) => Ok(table.iter()),
+            Some(other) => Err(self.wrong_kind(key, "a table", other)),
         }
     }
 
@@ -341,7 +395,8 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn refuse_unknown_keys(&self) -> Reading<()> {
+    /// After everything was asked for.
+    pub(super) fn refuse_unknown_keys(&self) -> Reading<()> {
         match self.unknown_keys().next() {
             None => Ok(()),
             Some(unknown) => Err(self.fault(unknown, self.describe_unknown(unknown))),

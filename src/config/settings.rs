@@ -4,9 +4,11 @@ use super::builder::Builder;
 use super::node::Table;
 use super::policy::{Idle, Overflow};
 use super::reader::{Path, Reader, Reading};
+use super::rules;
 use super::sinks::{self, SinkPlan};
 use crate::clock::Clock;
 use crate::filter::Filter;
+use crate::format::Redaction;
 use crate::level::LevelFilter;
 use crate::record::MAX_SLOTS;
 
@@ -36,8 +38,13 @@ impl Settings {
         let builder = keys.section("ring", |keys| read_ring(keys, builder))?;
         let builder = keys.section("consumer", |keys| read_consumer(keys, builder))?;
         let builder = keys.section("shutdown", |keys| read_shutdown(keys, builder))?;
+        let builder = keys.section("redaction", |keys| read_redaction(keys, builder))?;
+        let routes = keys.section("routing", rules::read_routing)?;
         let sinks = keys.tables("sinks", sinks::read)?;
-        Ok(Settings { builder, sinks })
+        Ok(Settings {
+            builder: builder.routes(routes),
+            sinks,
+        })
     }
 }
 
@@ -104,7 +111,50 @@ fn read_shutdown(keys: &mut Reader<'_>, builder: Builder) -> Reading<Builder> {
     let builder = set(builder, deadline, Builder::shutdown_deadline);
     let builder = set(builder, keys.flag("exit_hook")?, Builder::exit_hook);
     let print = keys.flag("print_report")?;
-    Ok(set(builder, print, Builder::print_report))
+    let builder = set(builder, print, Builder::print_report);
+    let signals = keys.flag("signals")?;
+    #[cfg(feature = "signals")]
+    let builder = set(builder, signals, Builder::signals);
+    #[cfg(not(feature = "signals"))]
+    refuse_without_feature(keys, "signals", signals, "signals")?;
+    let crash_handler = keys.flag("crash_handler")?;
+    #[cfg(feature = "crash")]
+    let builder = set(builder, crash_handler, Builder::crash_handler);
+    #[cfg(not(feature = "crash"))]
+    refuse_without_feature(keys, "crash_handler", crash_handler, "crash")?;
+    Ok(builder)
+}
+
+/// Something is wanted that this program cannot do.
+#[cfg(not(all(feature = "signals", feature = "crash")))]
+fn refuse_without_feature(
+    keys: &Reader<'_>,
+    key: &str,
+    wanted: Option<bool>,
+    feature: &str,
+) -> Reading<()> {
+    match wanted {
+        Some(true) => {
+            let problem =
+                format!("is true, and this program was built without feature `{feature}`");
+            Err(keys.fault(key, problem))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read_redaction(keys: &mut Reader<'_>, builder: Builder) -> Reading<Builder> {
+    let mut redaction = match keys.flag("usual")? {
+        None | Some(true) => Redaction::new(),
+        Some(false) => Redaction::none().urls(true),
+    };
+    if let Some(mask) = keys.flag("urls")? {
+        redaction = redaction.urls(mask);
+    }
+    if let Some(names) = keys.text_or_texts("fields")? {
+        redaction = redaction.fields(names);
+    }
+    Ok(builder.redact(redaction))
 }
 
 #[cfg(test)]

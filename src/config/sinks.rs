@@ -5,22 +5,25 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::reader::{Fault, Path, Reader, Reading, parse_duration};
+use super::{formats, rules};
+use crate::level::LevelFilter;
 use crate::sink::{
     Compression, Console, Destination, Fallback, File, Fsync, Null, Offload, OffloadSettings,
-    Period, QueueFull, Rolling, RollingBuilder, Sink,
+    Period, QueueFull, Rolling, RollingBuilder, Sink, SinkOptions,
 };
 
 /// A sink that is not open yet.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct SinkPlan {
     /// Where it stands in the configuration.
     pub(super) path: Path,
+    pub(super) options: SinkOptions,
     kind: Kind,
     fallback: Option<FallbackPlan>,
     offload: Option<OffloadSettings>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Kind {
     File {
         path: PathBuf,
@@ -34,7 +37,7 @@ enum Kind {
 }
 
 /// The sink that stands in for another, and when.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct FallbackPlan {
     kind: Kind,
     after_failures: Option<u32>,
@@ -46,12 +49,31 @@ struct FallbackPlan {
 pub(super) fn read(keys: &mut Reader<'_>) -> Reading<SinkPlan> {
     let fallback = keys.table("fallback", read_fallback)?;
     let offload = keys.table_or_flag("offload", read_offload)?;
+    let options = read_options(keys)?;
     Ok(SinkPlan {
         path: keys.path().clone(),
+        options,
         kind: read_kind(keys)?,
         fallback,
         offload,
     })
+}
+
+fn read_options(keys: &mut Reader<'_>) -> Reading<SinkOptions> {
+    let mut options = SinkOptions::new();
+    if let Some(name) = keys.text("name")? {
+        options = options.name(name);
+    }
+    if let Some(format) = formats::read(keys)? {
+        options = options.format(format);
+    }
+    if let Some(level) = keys.parsed("level", str::parse::<LevelFilter>)? {
+        options = options.level(level);
+    }
+    if let Some(rule) = keys.table("filter", rules::read)? {
+        options = options.filter(rule);
+    }
+    Ok(options)
 }
 
 fn read_kind(keys: &mut Reader<'_>) -> Reading<Kind> {
@@ -70,11 +92,7 @@ fn read_kind(keys: &mut Reader<'_>) -> Reading<Kind> {
         ("stderr", Word::Stderr),
         ("null", Word::Null),
     ];
-    let Some(word) = keys.choice("kind", &WORDS)? else {
-        // Says that it is missing.
-        keys.required_text("kind")?;
-        unreachable!("a key that was missing was there");
-    };
+    let word = keys.required_choice("kind", &WORDS)?;
     Ok(match word {
         Word::File => Kind::File {
             truncate: keys.flag("truncate")?.unwrap_or(false),
@@ -209,15 +227,24 @@ fn read_offload(keys: &mut Reader<'_>) -> Reading<OffloadSettings> {
 pub(super) type OpenFault = Box<dyn Error + Send + Sync>;
 
 impl SinkPlan {
-    pub(super) fn open(self) -> Result<Destination, OpenFault> {
+    /// What tells it from other sinks: all but what a reload can change.
+    pub(super) fn identity(&self) -> String {
+        format!(
+            "{:?} {:?} {:?} {:?} {:?}",
+            self.kind, self.fallback, self.offload, self.options.name, self.options.format
+        )
+    }
+
+    pub(super) fn open(self) -> Result<(Destination, SinkOptions), OpenFault> {
         let mut sink = self.kind.open()?;
         if let Some(plan) = self.fallback {
             sink = Box::new(plan.stand_in_for(sink)?);
         }
-        Ok(match self.offload {
+        let destination = match self.offload {
             Some(settings) => Offload { sink, settings }.into(),
             None => sink.into(),
-        })
+        };
+        Ok((destination, self.options))
     }
 }
 

@@ -109,6 +109,8 @@ impl Core {
             forked: AtomicBool::new(false),
             rejected: Default::default(),
             redaction: Latest::default(),
+            #[cfg(feature = "config")]
+            reselection: Latest::default(),
             notes: Notes::new(builder.print_report),
         });
         let (mut worker, stamper, warning) =

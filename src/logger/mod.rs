@@ -120,6 +120,24 @@ impl RingLogger {
         self.core().place.set_filter(filter);
     }
 
+    /// What tells the sinks of its configuration from others.
+    #[cfg(feature = "config")]
+    pub(crate) fn configured(&self) -> Vec<String> {
+        let core = self.core();
+        let settings = core.settings.lock();
+        let settings = settings.unwrap_or_else(std::sync::PoisonError::into_inner);
+        settings.configured.clone()
+    }
+
+    /// Changes what goes to which sink.
+    #[cfg(feature = "config")]
+    pub(crate) fn reselect(&self, to: crate::routing::Reselection) -> Result<(), BuildError> {
+        let common = &self.core().common;
+        to.routes.check(&common.sink_names)?;
+        common.reselection.set(to);
+        Ok(())
+    }
+
     /// The filter as it was last set. Takes a lock, and allocates.
     #[must_use]
     pub fn filter(&self) -> Filter {

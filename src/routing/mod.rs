@@ -27,6 +27,34 @@ pub(crate) struct Selection {
     pub(crate) otherwise: bool,
 }
 
+/// What sinks want from now on.
+#[cfg(feature = "config")]
+#[derive(Debug)]
+pub(crate) struct Reselection {
+    /// The levels and filters of the first sinks; those of further ones stay.
+    pub(crate) wishes: Vec<(LevelFilter, Option<Rule>)>,
+    /// The routes of all.
+    pub(crate) routes: Routes,
+}
+
+#[cfg(feature = "config")]
+impl Reselection {
+    /// What the sink of this place and name wants, which wanted something else before.
+    pub(crate) fn apply(&self, place: usize, name: &str, before: &Selection) -> Selection {
+        let (level, filter) = match self.wishes.get(place) {
+            Some((level, filter)) => (*level, filter.clone()),
+            None => (before.level, before.filter.clone()),
+        };
+        let (routes, otherwise) = self.routes.to(name);
+        Selection {
+            level,
+            filter,
+            routes,
+            otherwise,
+        }
+    }
+}
+
 impl Selection {
     /// Whether it is every record.
     pub(crate) fn is_everything(&self) -> bool {

@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::{Batch, Collected, Sink};
+use crate::format::AnyFormat;
 
 /// Writes to a first sink, and to a second one while the first fails. Nothing is lost as long as one
 /// of them works.
@@ -269,6 +270,16 @@ impl Sink for Fallback {
         &self.name
     }
 
+    /// If both do: the same text goes to either.
+    fn wants_color(&self) -> bool {
+        self.halves.iter().all(|half| half.sink.wants_color())
+    }
+
+    /// That of the first.
+    fn default_format(&self) -> AnyFormat {
+        self.halves[FIRST].sink.default_format()
+    }
+
     /// One write to the first sink, or to the second, or to both if the first fails.
     fn write(&mut self, batch: &Batch<'_>) -> io::Result<usize> {
         if self.asks_first(batch) {
@@ -318,6 +329,16 @@ impl Sink for Fallback {
     fn close(&mut self, time_left: Duration) -> io::Result<()> {
         let started = Instant::now();
         self.call_both(|sink| sink.close(time_left.saturating_sub(started.elapsed())))
+    }
+
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<std::os::fd::RawFd> {
+        let place = if self.breaker.is_open() {
+            SECOND
+        } else {
+            FIRST
+        };
+        self.halves[place].sink.descriptor()
     }
 
     fn restart_in_child(&mut self) -> io::Result<()> {

@@ -30,6 +30,8 @@ use crate::record::{Context, Decoder, Introduction, Type, Value, flags};
 use crate::ring::consumer::Consumer;
 use crate::ring::{Drops, Ring};
 use crate::routing::Attached;
+#[cfg(feature = "config")]
+use crate::routing::{Reselection, Selection};
 use crate::shutdown::{Control, Notes, ShutdownOutcome, ShutdownReport};
 use crate::sink::Mark;
 use crate::stats::PerLevel;
@@ -97,6 +99,9 @@ pub(crate) struct Common {
     pub(crate) rejected: [AtomicU64; Level::COUNT],
     /// What is to be masked from now on, if that was changed.
     pub(crate) redaction: Latest<Redaction>,
+    /// What goes to which sink from now on, if that was changed.
+    #[cfg(feature = "config")]
+    pub(crate) reselection: Latest<Reselection>,
     pub(crate) notes: Notes,
 }
 
@@ -375,6 +380,10 @@ impl Worker {
         if let Some(redaction) = self.common.redaction.take() {
             self.delivery.streams.redact(&Arc::new(redaction));
         }
+        #[cfg(feature = "config")]
+        if let Some(reselection) = self.common.reselection.take() {
+            self.reselect(&reselection);
+        }
         self.consumer.refresh_active();
         let now = self.timeline.now();
         let mut records = 0;
@@ -406,6 +415,24 @@ impl Worker {
         }
         self.reap();
         records
+    }
+
+    /// Changes what goes to which sink. What was said before goes where it did.
+    #[cfg(feature = "config")]
+    #[cold]
+    fn reselect(&mut self, reselection: &Reselection) {
+        let now = self.timeline.now();
+        self.delivery.deliver(now);
+        let Delivery {
+            streams,
+            branches,
+            stream_of,
+            ..
+        } = &mut self.delivery;
+        let names: Vec<String> = branches.iter().map(Branch::name).collect();
+        let choose =
+            |place: usize, before: &Selection| reselection.apply(place, &names[place], before);
+        streams.reselect(stream_of, choose);
     }
 
     /// Frees the lanes whose owners are gone.

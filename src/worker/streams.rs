@@ -113,6 +113,35 @@ impl Streams {
         (streams, placed)
     }
 
+    /// Lets sinks want something else from now on; `choose` says what, from a sink's place and what it
+    /// wanted before. Only while there is nothing to hand over.
+    #[cfg(feature = "config")]
+    pub(super) fn reselect(
+        &mut self,
+        stream_of: &mut [usize],
+        choose: impl Fn(usize, &Selection) -> Selection,
+    ) {
+        let mut streams: Vec<Stream> = Vec::new();
+        // The streams are ordered by format, so sinks taken in that order make ordered ones.
+        let mut sinks: Vec<usize> = (0..stream_of.len()).collect();
+        sinks.sort_by_key(|&sink| stream_of[sink]);
+        for sink in sinks {
+            let before = &self.streams[stream_of[sink]];
+            let (format, selection) = (before.format, choose(sink, &before.selection));
+            let is_same = |known: &Stream| known.format == format && known.selection == selection;
+            stream_of[sink] = match streams.iter().position(is_same) {
+                Some(place) => place,
+                None => {
+                    streams.push(Stream::new(format, selection));
+                    streams.len() - 1
+                }
+            };
+        }
+        self.is_single = matches!(&*streams, [only] if only.selection.is_everything());
+        self.streams = streams;
+        self.wishes.clear();
+    }
+
     /// Renders a record for all that want it. It is the one of this number since the last
     /// [`clear`](Self::clear).
     #[inline]
