@@ -10,8 +10,9 @@
 //! a record carries.
 
 use std::cell::RefCell;
+use std::ops::RangeInclusive;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::filter::Filter;
@@ -207,20 +208,79 @@ pub(crate) struct Statement {
     pub(crate) types: Vec<Type>,
 }
 
+/// What a logger wants to have: what its filter lets pass, and beside it some levels that are kept
+/// until something calls for them.
+#[derive(Clone, Debug)]
+pub(crate) struct Wishes {
+    pub(crate) filter: Filter,
+    pub(crate) kept: Option<RangeInclusive<Level>>,
+}
+
+/// What becomes of a statement's records.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Wish {
+    Written,
+    /// They are kept in memory, and written if something calls for it.
+    Kept,
+    Nothing,
+}
+
+impl Wishes {
+    /// The most verbose level of which anything is wanted.
+    fn most_verbose(&self) -> LevelFilter {
+        let kept = self
+            .kept
+            .as_ref()
+            .map(|kept| LevelFilter::from(*kept.end()));
+        self.filter
+            .most_verbose()
+            .max(kept.unwrap_or(LevelFilter::Off))
+    }
+
+    fn of(&self, metadata: &Metadata) -> Wish {
+        let most_verbose = self.filter.level_of(metadata.target);
+        let is_kept = |kept: &RangeInclusive<Level>| kept.contains(&metadata.level);
+        if most_verbose.allows(metadata.level) {
+            Wish::Written
+        } else if most_verbose != LevelFilter::Off && self.kept.as_ref().is_some_and(is_kept) {
+            Wish::Kept
+        } else {
+            Wish::Nothing
+        }
+    }
+}
+
+/// How often a filter has changed.
+static CHANGES: AtomicU64 = AtomicU64::new(0);
+
+/// How often any logger's filter has changed.
+pub(crate) fn filters_changed() -> u64 {
+    // Relaxed: the filters themselves are read under the lock.
+    CHANGES.load(Ordering::Relaxed)
+}
+
+/// What the logger in this place wants of a statement. Takes a lock.
+pub(crate) fn wish(place: usize, metadata: &Metadata) -> Wish {
+    let wishes = &registry().wishes[place];
+    wishes
+        .as_ref()
+        .map_or(Wish::Nothing, |wishes| wishes.of(metadata))
+}
+
 /// Every statement that ever ran, and the filter of every logger that is alive.
 struct Registry {
     sites: Vec<&'static Callsite>,
     statements: Vec<&'static Statement>,
-    filters: [Option<Filter>; PLACES],
+    wishes: [Option<Wishes>; PLACES],
 }
 
 static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     sites: Vec::new(),
     statements: Vec::new(),
-    filters: [const { None }; PLACES],
+    wishes: [const { None }; PLACES],
 });
 
-/// What the filter of each place lets through at most, as a [`LevelFilter`], for those who may not
+/// What each place wants at most, as a [`LevelFilter`], for those who may not
 /// take the lock.
 static MOST_VERBOSE: [AtomicU8; PLACES] = [const { AtomicU8::new(0) }; PLACES];
 
@@ -250,26 +310,27 @@ impl Registry {
     /// The places of the loggers that do not want a statement.
     fn unwanted(&self, metadata: &Metadata) -> u32 {
         let mut unwanted = !UNREGISTERED;
-        for (place, filter) in self.filters.iter().enumerate() {
-            let filter = filter.as_ref();
-            if filter.is_some_and(|filter| filter.allows(metadata.target, metadata.level)) {
+        for (place, wishes) in self.wishes.iter().enumerate() {
+            let wishes = wishes.as_ref();
+            if wishes.is_some_and(|wishes| wishes.of(metadata) != Wish::Nothing) {
                 unwanted &= !(1 << place);
             }
         }
         unwanted
     }
 
-    /// Sets the filter of a place, or takes it away, and makes every call site ask again.
-    fn set_filter(&mut self, place: usize, filter: Option<Filter>) {
-        let most_verbose = filter
+    /// Sets the wishes of a place, or takes them away, and makes every call site ask again.
+    fn set_wishes(&mut self, place: usize, wishes: Option<Wishes>) {
+        let most_verbose = wishes
             .as_ref()
-            .map_or(LevelFilter::Off, Filter::most_verbose);
+            .map_or(LevelFilter::Off, Wishes::most_verbose);
         MOST_VERBOSE[place].store(most_verbose as u8, Ordering::Relaxed);
-        self.filters[place] = filter;
+        self.wishes[place] = wishes;
         self.ask_all_sites();
     }
 
     fn ask_all_sites(&self) {
+        CHANGES.fetch_add(1, Ordering::Relaxed);
         for site in &self.sites {
             site.unwanted
                 .store(self.unwanted(&site.metadata), Ordering::Relaxed);
@@ -315,20 +376,20 @@ pub(crate) struct Place {
 
 impl Place {
     /// Takes a free place; `None` if as many loggers are alive as a word has bits for.
-    pub(crate) fn claim(filter: Filter) -> Option<Place> {
+    pub(crate) fn claim(wishes: Wishes) -> Option<Place> {
         let mut registry = registry();
-        let index = (GLOBAL_PLACE + 1..PLACES).find(|&index| registry.filters[index].is_none())?;
-        registry.set_filter(index, Some(filter));
+        let index = (GLOBAL_PLACE + 1..PLACES).find(|&index| registry.wishes[index].is_none())?;
+        registry.set_wishes(index, Some(wishes));
         Some(Place { index })
     }
 
     /// Takes the place of the installed logger; `None` if it is taken.
-    pub(crate) fn claim_global(filter: Filter) -> Option<Place> {
+    pub(crate) fn claim_global(wishes: Wishes) -> Option<Place> {
         let mut registry = registry();
-        if registry.filters[GLOBAL_PLACE].is_some() {
+        if registry.wishes[GLOBAL_PLACE].is_some() {
             return None;
         }
-        registry.set_filter(GLOBAL_PLACE, Some(filter));
+        registry.set_wishes(GLOBAL_PLACE, Some(wishes));
         Some(Place {
             index: GLOBAL_PLACE,
         })
@@ -351,18 +412,22 @@ impl Place {
 
     /// Makes every call site ask again.
     pub(crate) fn set_filter(&self, filter: Filter) {
-        registry().set_filter(self.index, Some(filter));
+        let mut registry = registry();
+        let wishes = registry.wishes[self.index].take();
+        let wishes = wishes.map(|wishes| Wishes { filter, ..wishes });
+        registry.set_wishes(self.index, wishes);
     }
 
     /// The filter as it was last set.
     pub(crate) fn filter(&self) -> Filter {
-        let filter = registry().filters[self.index].clone();
+        let wishes = &registry().wishes[self.index];
+        let filter = wishes.as_ref().map(|wishes| wishes.filter.clone());
         filter.unwrap_or(LevelFilter::Off.into())
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        registry().set_filter(self.index, None);
+        registry().set_wishes(self.index, None);
     }
 }

@@ -57,11 +57,15 @@ impl Filter {
     /// statement and keeps the answer.
     #[must_use]
     pub fn allows(&self, target: &str, level: Level) -> bool {
-        let directive = self
-            .directives
-            .iter()
-            .find(|directive| target.starts_with(&directive.target));
-        directive.is_some_and(|directive| directive.level.allows(level))
+        self.level_of(target).allows(level)
+    }
+
+    /// The most verbose level that passes for a target.
+    #[must_use]
+    pub fn level_of(&self, target: &str) -> LevelFilter {
+        let mut directives = self.directives.iter();
+        let directive = directives.find(|directive| target.starts_with(&directive.target));
+        directive.map_or(LevelFilter::Off, |directive| directive.level)
     }
 
     /// The most verbose level that passes for any target.

@@ -78,7 +78,8 @@ impl fmt::Display for PerLevel {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Stats {
-    /// Records that every sink took.
+    /// Records that every sink took; and those of a [backtrace](crate::Builder::backtrace) that
+    /// nothing had called for when they made room for others.
     pub written: u64,
     /// Records that found the ring full ([`Outcome::Full`](crate::Outcome::Full)).
     pub dropped: PerLevel,
@@ -88,8 +89,8 @@ pub struct Stats {
     pub failed_sink: u64,
     /// Records that were still in the ring when the deadline of the shutdown passed.
     pub abandoned: u64,
-    /// Records that were accepted, and wait: in the ring, with the consumer, or for a sink that is
-    /// to be tried again.
+    /// Records that were accepted, and wait: in the ring, with the consumer, in the
+    /// [backtrace](crate::Builder::backtrace), or for a sink that is to be tried again.
     pub in_ring: u64,
     /// Records of which text was cut off to make them fit. They are counted above as well.
     pub cut: u64,

@@ -1,5 +1,6 @@
 //! [`Builder`]: every setting of a logger, as a method.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Idle, Overflow};
@@ -7,7 +8,7 @@ use crate::clock::Clock;
 use crate::error::BuildError;
 use crate::filter::{Filter, FilterError};
 use crate::format::Redaction;
-use crate::level::LevelFilter;
+use crate::level::{Level, LevelFilter};
 use crate::logger::RingLogger;
 use crate::record::MAX_SLOTS;
 use crate::ring::Layout;
@@ -41,12 +42,22 @@ pub struct Builder {
     pub(crate) crash_handler: bool,
     pub(crate) filter: Result<Filter, FilterError>,
     pub(crate) filter_variable: Option<String>,
+    pub(crate) backtrace: Option<Backtrace>,
     pub(crate) sinks: Vec<Attached>,
     /// Of the first sinks, what tells them from others in a configuration.
     #[cfg(feature = "config")]
     pub(crate) configured: Vec<String>,
     pub(crate) routes: Routes,
     pub(crate) redaction: Redaction,
+}
+
+/// What is kept in memory until something calls for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Backtrace {
+    pub(crate) records: usize,
+    /// The more severe level first.
+    pub(crate) levels: RangeInclusive<Level>,
+    pub(crate) on: Level,
 }
 
 impl std::fmt::Debug for Builder {
@@ -70,6 +81,7 @@ impl std::fmt::Debug for Builder {
             .field("print_report", &self.print_report)
             .field("filter", &self.filter)
             .field("filter_variable", &self.filter_variable)
+            .field("backtrace", &self.backtrace)
             .field("sinks", &sinks)
             .field("routes", &self.routes)
             .field("redaction", &self.redaction)
@@ -101,6 +113,7 @@ impl Default for Builder {
             crash_handler: true,
             filter: Ok(LevelFilter::Info.into()),
             filter_variable: Some("RINGLOG".to_owned()),
+            backtrace: None,
             sinks: Vec::new(),
             #[cfg(feature = "config")]
             configured: Vec::new(),
@@ -115,6 +128,8 @@ impl Builder {
     pub(super) const LEAST_CAPACITY: usize = 16;
     /// The most slots that a ring can have: 64 GiB.
     pub(super) const MOST_CAPACITY: usize = 1 << 30;
+    /// The most records that a backtrace can keep.
+    const MOST_BACKTRACE: usize = 1 << 20;
     /// The most lanes that a logger can have.
     pub(super) const MOST_LANES: usize = 1 << 16;
 
@@ -268,6 +283,50 @@ impl Builder {
         self
     }
 
+    /// Keeps the last `records` records of some levels in memory, unformatted, and writes them, marked
+    /// by the field `backtrace=true`, before the next record that is at least as severe as `on`; or
+    /// when [`dump_backtrace`](RingLogger::dump_backtrace) is called. Default: nothing is kept.
+    ///
+    /// ```
+    /// use ringlog::{Level, RingLogger, debug, error, info, sink::Memory};
+    ///
+    /// let memory = Memory::new();
+    /// let logger = RingLogger::builder()
+    ///     .level(Level::Info)
+    ///     .backtrace(1000, Level::Debug..=Level::Trace, Level::Error)
+    ///     .sink(memory.clone())
+    ///     .build()?;
+    /// debug!(logger: &logger, "the order was {}", 17);
+    /// info!(logger: &logger, "working");
+    /// error!(logger: &logger, "the order failed");
+    /// logger.shutdown(std::time::Duration::from_secs(5));
+    /// let log = memory.contents();
+    /// let texts: Vec<_> = log.lines().map(|line| line.split_once("] ").unwrap().1).collect();
+    /// assert_eq!(
+    ///     texts,
+    ///     ["working", "the order was 17 backtrace=true", "the order failed"]
+    /// );
+    /// # Ok::<(), ringlog::BuildError>(())
+    /// ```
+    ///
+    /// What is kept is what the [filter](Self::filter) does not let pass, of the levels in the range,
+    /// which may be given in either order; but nothing of targets that are `off`. Such a record costs
+    /// its thread what any other does, and takes room in the ring. The memory is 128 bytes per record,
+    /// taken when the logger is built; where records are longer, fewer of them are kept. While a
+    /// record is kept it counts as `in_ring`; one that made room for others, or that nothing had
+    /// called for when the logger was shut down, counts as written.
+    ///
+    /// `records` is 1 to 2^20; anything else is an error when the logger is built.
+    pub fn backtrace(mut self, records: usize, levels: RangeInclusive<Level>, on: Level) -> Self {
+        let (one, other) = levels.into_inner();
+        self.backtrace = Some(Backtrace {
+            records,
+            levels: one.min(other)..=one.max(other),
+            on,
+        });
+        self
+    }
+
     /// The filter of the environment variable, or else the builder's own.
     pub(crate) fn effective_filter(&self) -> Result<Filter, BuildError> {
         if let Some(variable) = &self.filter_variable {
@@ -339,6 +398,9 @@ impl Builder {
                 .map(usize::next_power_of_two)
         };
         within("max_record_slots", self.max_record_slots, 1, MAX_SLOTS)?;
+        if let Some(backtrace) = &self.backtrace {
+            within("backtrace", backtrace.records, 1, Self::MOST_BACKTRACE)?;
+        }
         for bytes in self.sinks.iter().filter_map(|sink| sink.to.queue_bytes()) {
             let range = OffloadSettings::QUEUE_BYTES;
             within("queue_bytes", bytes, *range.start(), *range.end())?;

@@ -114,7 +114,7 @@ impl Core {
             notes: Notes::new(builder.print_report),
         });
         let (mut worker, stamper, warning) =
-            Worker::new(consumer, common.clone(), &builder, sinks)?;
+            Worker::new(consumer, common.clone(), &builder, sinks, place.index())?;
         warnings.extend(warning);
         for warning in &warnings {
             worker.notice(Level::Warn, warning);

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Duration;
 
-use crate::callsite::{PLACES, Place};
+use crate::callsite::{PLACES, Place, Wishes};
 use crate::config::Builder;
 #[cfg(any(feature = "signals", feature = "crash"))]
 use crate::error::SignalError;
@@ -66,11 +66,14 @@ impl RingLogger {
 
     pub(crate) fn new(builder: Builder, install: bool) -> Result<RingLogger, BuildError> {
         let core = Core::new(builder, |builder| {
-            let filter = builder.effective_filter()?;
+            let wishes = Wishes {
+                filter: builder.effective_filter()?,
+                kept: builder.backtrace.as_ref().map(|kept| kept.levels.clone()),
+            };
             if install {
-                Place::claim_global(filter).ok_or(BuildError::AlreadyInstalled)
+                Place::claim_global(wishes).ok_or(BuildError::AlreadyInstalled)
             } else {
-                Place::claim(filter).ok_or(BuildError::TooManyLoggers { most: PLACES - 1 })
+                Place::claim(wishes).ok_or(BuildError::TooManyLoggers { most: PLACES - 1 })
             }
         })?;
         core.start()?;
@@ -163,6 +166,16 @@ impl RingLogger {
     /// statement is compiled anew.
     pub fn set_redaction(&self, redaction: Redaction) {
         self.core().common.redaction.set(redaction);
+    }
+
+    /// Has the consumer write what the [backtrace](Builder::backtrace) keeps: all records that were
+    /// accepted before the call and that nothing has called for yet. A [`flush`](Self::flush) that
+    /// comes after it waits for that.
+    ///
+    /// Does not block or allocate. Without a backtrace, it does nothing.
+    pub fn dump_backtrace(&self) {
+        self.core().common.control.ask_for_dump();
+        self.core().common.control.wake_consumer();
     }
 
     /// Writes out at most so many records on the calling thread, and answers how many it was. For

@@ -28,6 +28,9 @@ const HEADER: usize = 3;
 /// The name under which the number of fields that did not fit is shown.
 const LEFT_OUT: &str = "context.left_out";
 
+/// The field that marks a record which was kept for a backtrace.
+const BACKTRACE: &str = "backtrace";
+
 /// The types that a field can have, by their number in a block.
 const TYPES: [Type; 17] = [
     Type::Unit,
@@ -62,6 +65,8 @@ pub(crate) struct ContextField<'a> {
 pub(crate) struct Context<'a> {
     fields: &'a [u8],
     left_out: u8,
+    /// Whether the record is one that was kept for a backtrace.
+    is_backtrace: bool,
 }
 
 impl<'a> Context<'a> {
@@ -71,15 +76,28 @@ impl<'a> Context<'a> {
             let (length, rest) = payload.split_first_chunk()?;
             let (block, rest) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
             let (&left_out, fields) = block.split_first()?;
-            Some((Context { fields, left_out }, rest))
+            let context = Context {
+                fields,
+                left_out,
+                is_backtrace: false,
+            };
+            Some((context, rest))
         };
         split().unwrap_or_default()
+    }
+
+    /// The same context of a record that was kept for a backtrace.
+    pub(crate) fn of_backtrace(self) -> Self {
+        Context {
+            is_backtrace: true,
+            ..self
+        }
     }
 
     /// Whether there is nothing to show.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.fields.is_empty() && self.left_out == 0
+        self.fields.is_empty() && self.left_out == 0 && !self.is_backtrace
     }
 
     /// The fields, outermost first.
@@ -94,7 +112,11 @@ impl<'a> Context<'a> {
             name: LEFT_OUT,
             value: Value::U8(self.left_out),
         });
-        fields.chain(left_out)
+        let backtrace = self.is_backtrace.then_some(ContextField {
+            name: BACKTRACE,
+            value: Value::Bool(true),
+        });
+        fields.chain(left_out).chain(backtrace)
     }
 }
 

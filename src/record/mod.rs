@@ -40,8 +40,8 @@ pub(crate) use capture::{Buffered, Plain};
 pub(crate) use context::{Block, Context, field_bytes};
 pub(crate) use decode::as_bytes;
 pub(crate) use encode::{
-    FIRST_PAYLOAD, Header, MAX_SLOTS, Payload, Scratch, flags, payload_of, slots_of, write_record,
-    write_values,
+    FIRST_PAYLOAD, Header, MAX_PAYLOAD, MAX_SLOTS, Payload, Scratch, flags, payload_of, slots_of,
+    write_record, write_values,
 };
 pub(crate) use introduction::Introduction;
 pub(crate) use value::Checked;

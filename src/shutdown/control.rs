@@ -25,6 +25,7 @@ pub(crate) struct Control {
     flush_done: AtomicU64,
     /// How often the sinks were to open their destinations again.
     reopen_wanted: AtomicU64,
+    dump_wanted: AtomicU64,
     /// The shutdown's deadline, in nanoseconds after `started`; the greatest number until there is
     /// one. Only gets earlier.
     deadline: AtomicU64,
@@ -54,6 +55,7 @@ impl Control {
             flush_wanted: AtomicU64::new(0),
             flush_done: AtomicU64::new(0),
             reopen_wanted: AtomicU64::new(0),
+            dump_wanted: AtomicU64::new(0),
             deadline: AtomicU64::new(u64::MAX),
             closed_at: AtomicU64::new(u64::MAX),
             answers: Mutex::default(),
@@ -105,6 +107,18 @@ impl Control {
     /// Changes whenever the sinks are asked to open their destinations again.
     pub(crate) fn reopen_wanted(&self) -> u64 {
         self.reopen_wanted.load(Ordering::Acquire)
+    }
+
+    /// Asks the consumer to write what the backtrace keeps.
+    pub(crate) fn ask_for_dump(&self) {
+        // Release: pairs with the Acquire in `dump_wanted`, so that what the caller has logged
+        // before is seen with it.
+        self.dump_wanted.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often that was asked for.
+    pub(crate) fn dump_wanted(&self) -> u64 {
+        self.dump_wanted.load(Ordering::Acquire)
     }
 
     // Flush.

@@ -4,6 +4,7 @@
 //! and only then returns its space to the producers. Whoever holds the worker may run rounds: the
 //! consumer thread, which holds it for life; `poll`; or a shutdown whose consumer thread is gone.
 
+mod backtrace;
 mod branch;
 mod idle;
 mod ledger;
@@ -26,7 +27,7 @@ use crate::config::Builder;
 use crate::error::{BuildError, FlushError};
 use crate::format::{Formatter, Occurrence, Redaction};
 use crate::level::Level;
-use crate::record::{Context, Decoder, Introduction, Type, Value, flags};
+use crate::record::{Context, Decoder, Header, Introduction, Type, Value, flags};
 use crate::ring::consumer::Consumer;
 use crate::ring::{Drops, Ring};
 use crate::routing::Attached;
@@ -37,6 +38,7 @@ use crate::sink::Mark;
 use crate::stats::PerLevel;
 use crate::sys;
 
+use backtrace::{Backtrace, Fate};
 pub(crate) use branch::Branch;
 use idle::Waiter;
 use ledger::Ledger;
@@ -198,6 +200,11 @@ pub(crate) struct Worker {
     flushed: u64,
     /// The latest wish to open the sinks' destinations again that was served.
     reopened: u64,
+    /// The wish to write what the backtrace keeps that is being served, and where each source ended
+    /// when it was asked for.
+    dumping: Option<(u64, Vec<u64>)>,
+    /// The latest such wish that was served.
+    dumped: u64,
     /// When the sinks last did what they do by the clock.
     ticked: u64,
 }
@@ -212,6 +219,8 @@ struct Renderer {
     latest: u64,
     late: u64,
     cut: u64,
+    /// Records that are written only if something calls for them.
+    backtrace: Option<Backtrace>,
 }
 
 /// Rendered entries, and the sinks they go to.
@@ -236,6 +245,7 @@ impl Worker {
         common: Arc<Common>,
         settings: &Builder,
         sinks: Vec<Attached>,
+        place: usize,
     ) -> Result<(Self, Stamper, Option<String>), BuildError> {
         let (timeline, stamper, warning) = Timeline::new(settings.clock);
         let lanes = consumer.ring().sources() - 1;
@@ -258,6 +268,10 @@ impl Worker {
                 latest: 0,
                 late: 0,
                 cut: 0,
+                backtrace: settings
+                    .backtrace
+                    .as_ref()
+                    .map(|backtrace| Backtrace::new(place, backtrace.records, backtrace.on)),
             },
             delivery: Delivery {
                 streams,
@@ -274,6 +288,8 @@ impl Worker {
             flush_begun: (0, None),
             flushed: 0,
             reopened: 0,
+            dumping: None,
+            dumped: 0,
             ticked: 0,
             consumer,
             common,
@@ -307,6 +323,7 @@ impl Worker {
             self.timeline.maintain();
             let records = self.round(usize::MAX, self.times());
             self.serve_reopen();
+            self.serve_dump();
             if self.serve_flush() || records > 0 {
                 self.waiter.reset();
             } else {
@@ -357,6 +374,7 @@ impl Worker {
             }
         }
         self.serve_reopen();
+        self.serve_dump();
         self.serve_flush();
         records
     }
@@ -384,6 +402,9 @@ impl Worker {
         if let Some(reselection) = self.common.reselection.take() {
             self.reselect(&reselection);
         }
+        if let Some(backtrace) = &mut self.renderer.backtrace {
+            backtrace.look_at_filters();
+        }
         self.consumer.refresh_active();
         let now = self.timeline.now();
         let mut records = 0;
@@ -396,7 +417,7 @@ impl Worker {
             records = self
                 .staging
                 .merge(times, &self.timeline, now, most, |record| {
-                    renderer.render(record, threads, delivery);
+                    renderer.render(record, now, threads, delivery);
                     if delivery.streams.is_full() {
                         delivery.deliver(now);
                     }
@@ -530,6 +551,38 @@ impl Worker {
         self.account();
     }
 
+    /// Writes what the backtrace keeps, if that was asked for and everything that was there then has
+    /// been read.
+    fn serve_dump(&mut self) {
+        let (wanted, targets) = match self.dumping.take() {
+            Some(dumping) => dumping,
+            None => {
+                let wanted = self.common.control.dump_wanted();
+                if wanted == self.dumped {
+                    return;
+                }
+                (wanted, self.consumer.ends())
+            }
+        };
+        let reached = |(source, end): (usize, &u64)| self.consumer.position(source) >= *end;
+        if targets.iter().enumerate().all(reached) {
+            self.dump(wanted);
+        } else {
+            self.dumping = Some((wanted, targets));
+        }
+    }
+
+    /// Writes what the backtrace keeps, which serves all wishes up to this one.
+    fn dump(&mut self, wanted: u64) {
+        self.dumping = None;
+        self.dumped = wanted;
+        let _inside = Inside::enter(self.common.id);
+        let now = self.timeline.now();
+        self.renderer.dump(now, &mut self.delivery);
+        self.delivery.deliver(now);
+        self.account();
+    }
+
     /// Has the sinks do what they do by the clock, if it is time.
     fn tick(&mut self, now: u64) {
         if now.saturating_sub(self.ticked) < TICK {
@@ -542,8 +595,13 @@ impl Worker {
     }
 
     fn flush_sinks(&mut self, wanted: u64) -> Option<FlushError> {
-        // After the flush was seen, so that what its caller asked for before is done before.
+        // After the flush was seen, so that what its caller asked for before is done before. All
+        // that was logged before that has been read.
         self.serve_reopen();
+        let dump_wanted = self.common.control.dump_wanted();
+        if dump_wanted != self.dumped {
+            self.dump(dump_wanted);
+        }
         let _inside = Inside::enter(self.common.id);
         let now = self.timeline.now();
         self.delivery.deliver(now);
@@ -578,6 +636,12 @@ impl Worker {
             self.notice(Level::Warn, text);
         }
         if drained {
+            if let Some(backtrace) = &mut self.renderer.backtrace {
+                if common.control.dump_wanted() == self.dumped {
+                    // Nothing has called for it.
+                    self.delivery.rendered += backtrace.clear();
+                }
+            }
             self.tell_last_gaps();
             self.flush_at_the_end();
             self.account();
@@ -719,8 +783,8 @@ impl Common {
 }
 
 impl Renderer {
-    fn render(&mut self, record: Staged<'_>, threads: &Threads, delivery: &mut Delivery) {
-        let header = record.header;
+    fn render(&mut self, record: Staged<'_>, now: u64, threads: &Threads, delivery: &mut Delivery) {
+        let mut header = record.header;
         let mut payload = record.payload();
         if header.flags & flags::GAP != 0 {
             let name = self.names.get(record.source).is_some();
@@ -728,11 +792,6 @@ impl Renderer {
             let drops = decode_gap(payload);
             self.render_gap(record.time, name, &drops, delivery);
             return;
-        }
-        // A time that the caller named says nothing of when the record was published.
-        if header.flags & flags::AT == 0 {
-            self.late += u64::from(record.time < self.latest);
-            self.latest = self.latest.max(record.time);
         }
         self.cut += u64::from(header.flags & flags::CUT != 0);
         let name = if header.flags & flags::THREAD == 0 {
@@ -742,29 +801,48 @@ impl Renderer {
             payload = rest;
             self.name_of_other(u64::from_le_bytes(*thread), threads)
         };
-        let mut statement = header.statement;
-        if statement == Introduction::STATEMENT {
+        if header.statement == Introduction::STATEMENT {
             if let Some((introduction, rest)) = Introduction::split(payload) {
                 payload = rest;
                 // SAFETY: the ring is this process's own, and whoever wrote the record made it.
-                statement = unsafe { callsite::introduce(&introduction) };
+                header.statement = unsafe { callsite::introduce(&introduction) };
             }
         }
-        let mut context = Context::default();
-        if header.flags & flags::CONTEXT != 0 {
-            (context, payload) = Context::split(payload);
+        if let Some(backtrace) = &mut self.backtrace {
+            match backtrace.fate(header.statement) {
+                Fate::Written => {}
+                Fate::Calls => self.dump(now, delivery),
+                Fate::Kept => {
+                    delivery.rendered += backtrace.keep(record.time, header, name, payload);
+                    return;
+                }
+            }
         }
-        let number = delivery.rendered - delivery.offered;
-        delivery.rendered += 1;
-        let occurrence = Occurrence {
-            unix_nanos: record.time,
-            thread: name.as_bytes(),
-            thread_id: name.id(),
-            number: delivery.rendered,
-            context,
-            payload,
+        // A time that the caller named says nothing of when the record was published.
+        if header.flags & flags::AT == 0 {
+            self.late += u64::from(record.time < self.latest);
+            self.latest = self.latest.max(record.time);
+        }
+        delivery.record(record.time, header, &name, payload, |context| context);
+    }
+
+    /// Writes what the backtrace keeps.
+    fn dump(&mut self, now: u64, delivery: &mut Delivery) {
+        let Some(backtrace) = &mut self.backtrace else {
+            return;
         };
-        delivery.streams.record(statement, &occurrence, number);
+        while let Some((kept, payload)) = backtrace.take() {
+            delivery.record(
+                kept.time,
+                kept.header,
+                &kept.thread,
+                payload,
+                Context::of_backtrace,
+            );
+            if delivery.streams.is_full() {
+                delivery.deliver(now);
+            }
+        }
     }
 
     fn render_gap(
@@ -825,6 +903,34 @@ fn decode_gap(payload: &[u8]) -> Drops {
 }
 
 impl Delivery {
+    /// Renders a record. Its payload begins with the context, if there is one, which `with` may add
+    /// to.
+    #[inline(always)]
+    fn record<'a>(
+        &mut self,
+        time: u64,
+        header: Header,
+        thread: &'a ThreadName,
+        mut payload: &'a [u8],
+        with: impl FnOnce(Context<'a>) -> Context<'a>,
+    ) {
+        let mut context = Context::default();
+        if header.flags & flags::CONTEXT != 0 {
+            (context, payload) = Context::split(payload);
+        }
+        let number = self.rendered - self.offered;
+        self.rendered += 1;
+        let occurrence = Occurrence {
+            unix_nanos: time,
+            thread: thread.as_bytes(),
+            thread_id: thread.id(),
+            number: self.rendered,
+            context: with(context),
+            payload,
+        };
+        self.streams.record(header.statement, &occurrence, number);
+    }
+
     /// Hands the rendered entries to every sink.
     fn deliver(&mut self, now: u64) {
         let records = self.offered..self.rendered;
