@@ -184,7 +184,9 @@ impl Case {
             Some((&last, rest)) if !rest.is_empty() => (Some(last), rest),
             _ => (None, &[][..]),
         };
-        let mut builder = RingLogger::builder().overflow(Overflow::Block);
+        let mut builder = RingLogger::builder()
+            .overflow(Overflow::Block)
+            .closing_record(false);
         if let Some(core) = consumer {
             builder = builder.pin(core);
         }

@@ -197,6 +197,8 @@ fn run(options: &Options) -> Result<(), String> {
     let log = sink::File::truncate(&options.log).map_err(|error| error.to_string())?;
     let logger = RingLogger::builder()
         .overflow(Overflow::Block)
+        // What comes out is what went in.
+        .closing_record(false)
         .sink(log)
         .build()
         .map_err(|error| error.to_string())?;
@@ -254,6 +256,7 @@ mod tests {
         let path = folder.path().join("replay.log");
         let logger = RingLogger::builder()
             .overflow(Overflow::Block)
+            .closing_record(false)
             .sink(sink::File::truncate(&path).unwrap())
             .build()
             .unwrap();

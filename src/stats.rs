@@ -7,7 +7,6 @@ use crate::level::Level;
 
 /// A number of records for each level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct PerLevel {
     counts: [u64; Level::COUNT],
 }
@@ -15,6 +14,18 @@ pub struct PerLevel {
 impl PerLevel {
     pub(crate) fn new(counts: [u64; Level::COUNT]) -> Self {
         PerLevel { counts }
+    }
+
+    pub(crate) fn less(mut self, other: PerLevel) -> Self {
+        for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
+            *mine = mine.saturating_sub(theirs);
+        }
+        self
+    }
+
+    /// One more at this level.
+    pub(crate) fn add(&mut self, level: Level) {
+        self.counts[level.index()] += 1;
     }
 
     /// The number for all levels together.
@@ -26,6 +37,14 @@ impl PerLevel {
     /// Each level and its number, the most severe first.
     pub fn iter(&self) -> impl Iterator<Item = (Level, u64)> + '_ {
         Level::ALL.into_iter().zip(self.counts)
+    }
+}
+
+/// As a map from the level's name to its number: `{"ERROR": 0, "WARN": 2, ...}`.
+#[cfg(feature = "serde")]
+impl serde::Serialize for PerLevel {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(level, count)| (level.as_str(), count)))
     }
 }
 
@@ -87,8 +106,9 @@ pub struct Stats {
     pub rejected: PerLevel,
     /// Records that at least one sink could not take, and never will.
     pub failed_sink: u64,
-    /// Records that were still in the ring when the deadline of the shutdown passed.
-    pub abandoned: u64,
+    /// Records that the deadline of the shutdown cut off: that were still in the ring, or waited for
+    /// a slow sink.
+    pub abandoned: PerLevel,
     /// Records that were accepted, and wait: in the ring, with the consumer, in the
     /// [backtrace](crate::Builder::backtrace), or for a sink that is to be tried again.
     pub in_ring: u64,
@@ -111,13 +131,13 @@ impl Stats {
             + self.dropped.total()
             + self.rejected.total()
             + self.failed_sink
-            + self.abandoned
+            + self.abandoned.total()
             + self.in_ring
     }
 
     /// Records that were answered [`Outcome::Accepted`](crate::Outcome::Accepted).
     #[must_use]
     pub fn accepted(&self) -> u64 {
-        self.written + self.failed_sink + self.abandoned + self.in_ring
+        self.written + self.failed_sink + self.abandoned.total() + self.in_ring
     }
 }

@@ -36,7 +36,7 @@ fn what_is_left_is_written() {
         books.check_report(&logger, &report);
         assert_eq!(report.outcome, ShutdownOutcome::Drained);
         assert_eq!(
-            (report.written, report.abandoned, report.in_flight),
+            (report.written, report.abandoned.total(), report.in_flight),
             (3000, 0, 0)
         );
         assert_eq!(report.stuck_sink, None);
@@ -358,7 +358,7 @@ fn a_sink_that_sleeps_does_not_hold_up_a_shutdown_beyond_its_deadline() {
         "{elapsed:?}"
     );
     assert_eq!(report.stuck_sink.as_deref(), Some("sleepy"));
-    assert_eq!(report.abandoned, 100);
+    assert_eq!(report.abandoned[Level::Info], 100);
     books.check_report(&logger, &report);
 }
 
@@ -378,7 +378,7 @@ fn a_sink_that_never_returns_does_not_hold_up_a_shutdown_beyond_its_deadline() {
     assert!(elapsed >= SHORT && elapsed < SOON, "{elapsed:?}");
     assert!(report.elapsed >= SHORT && report.elapsed <= elapsed);
     assert_eq!(report.stuck_sink.as_deref(), Some("valve"));
-    assert_eq!((report.written, report.abandoned), (0, 100));
+    assert_eq!((report.written, report.abandoned.total()), (0, 100));
     books.note(Level::Info, info!(logger: &logger, "too late"));
     books.check_report(&logger, &report);
 

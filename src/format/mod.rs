@@ -138,6 +138,10 @@ impl AnyFormat {
 }
 
 /// Turns records into bytes, each a whole entry of the log by itself.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there are a few of them, and every record goes through one"
+)]
 pub(crate) enum Formatter {
     Lines(Lines),
     /// A sink on a thread of its own shares it, for what is to be said there.

@@ -108,10 +108,11 @@ impl Core {
             sink_names,
             forked: AtomicBool::new(false),
             rejected: Default::default(),
+            remainder: Default::default(),
             redaction: Latest::default(),
             #[cfg(feature = "config")]
             reselection: Latest::default(),
-            notes: Notes::new(builder.print_report),
+            notes: Notes::new(builder.closing_record, builder.print_report),
         });
         let (mut worker, stamper, warning) =
             Worker::new(consumer, common.clone(), &builder, sinks, place.index())?;
@@ -293,9 +294,10 @@ impl Core {
                     worker.finish();
                 }
             }
-            let left = control.time_left();
-            if left.is_zero() && self.ring.gate().give_up() {
-                self.common.report(&self.ring, ShutdownOutcome::TimedOut);
+            let left = control.patience_left();
+            if left.is_zero() {
+                self.common
+                    .report(&self.ring, ShutdownOutcome::TimedOut, None);
             }
             // Nobody else can give up after the deadline; who was faster publishes at once.
             let pause = if left.is_zero() {
@@ -332,7 +334,10 @@ impl Core {
         let (written, failed_sink, abandoned) = match common.control.wait_for_report(Duration::ZERO)
         {
             Some(report) => (report.written, report.failed, report.abandoned),
-            None => (read(&counters.written), read(&counters.failed), 0),
+            None => {
+                let abandoned = PerLevel::default();
+                (read(&counters.written), read(&counters.failed), abandoned)
+            }
         };
         // After the others: a record that is written meanwhile is then counted as in the ring.
         let accepted = self.ring.accepted();
@@ -342,7 +347,7 @@ impl Core {
             rejected: common.rejected(),
             failed_sink,
             abandoned,
-            in_ring: accepted.saturating_sub(written + failed_sink + abandoned),
+            in_ring: accepted.saturating_sub(written + failed_sink + abandoned.total()),
             cut: read(&counters.cut),
             late: read(&counters.late),
             sink_errors: read(&counters.sink_errors),

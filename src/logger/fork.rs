@@ -123,7 +123,7 @@ impl Core {
             dropped: PerLevel::default(),
             rejected: self.common.rejected(),
             failed: 0,
-            abandoned: 0,
+            abandoned: PerLevel::default(),
             in_flight: 0,
             sink_errors: 0,
             stuck_sink: None,

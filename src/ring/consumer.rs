@@ -117,6 +117,39 @@ impl Consumer {
         span
     }
 
+    /// Passes over the next record of a source, if it has been published and `unwanted` says yes to
+    /// its ticket and first body.
+    pub(crate) fn pass(
+        &mut self,
+        source: usize,
+        unwanted: impl FnOnce(u64, &Body) -> bool,
+    ) -> bool {
+        let Some(body) = self.peek(source) else {
+            return false;
+        };
+        let cursor = &mut self.cursors[source];
+        let pass = unwanted(cursor.next, &body);
+        if pass {
+            cursor.next += span_of(&body).min(cursor.track.capacity());
+        }
+        pass
+    }
+
+    /// Goes back to the first record of each source whose space was not returned.
+    pub(crate) fn rewind_all(&mut self) {
+        for cursor in &mut self.cursors {
+            cursor.next = cursor.returned;
+        }
+    }
+
+    /// How many slots were claimed and not read, as far as this thread knows.
+    pub(crate) fn backlog(&self) -> u64 {
+        let ends = self.ring.lanes.iter().map(super::Lane::position);
+        let ends = ends.chain([self.ring.shared.position()]);
+        let left = |(cursor, end): (&Cursor, u64)| end.saturating_sub(cursor.next);
+        self.cursors.iter().zip(ends).map(left).sum()
+    }
+
     /// The first body of a source's next record, if it has been published.
     pub(crate) fn peek(&self, source: usize) -> Option<Body> {
         let cursor = &self.cursors[source];
@@ -155,6 +188,7 @@ impl Consumer {
         if cursor.returned == cursor.next {
             return;
         }
+        let _held = self.ring.hold_space();
         cursor.returned = cursor.next;
         match self.ring.lanes.get(source) {
             Some(lane) => lane.give_back(cursor.next),

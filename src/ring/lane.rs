@@ -307,6 +307,12 @@ impl Lane {
         self.head.store(ticket, Ordering::Release);
     }
 
+    /// Every slot below this ticket has been returned.
+    pub(super) fn returned(&self) -> u64 {
+        // Relaxed: ordered by the lock under which it is written.
+        self.head.load(Ordering::Relaxed)
+    }
+
     /// Whether the owner has let go: the position will not move again.
     pub(super) fn is_draining(&self) -> bool {
         // Acquire: pairs with the Release in `let_go`.

@@ -229,6 +229,12 @@ impl Shared {
         self.head.store(ticket, Ordering::Release);
     }
 
+    /// Every slot below this ticket has been returned.
+    pub(super) fn returned(&self) -> u64 {
+        // Relaxed: ordered by the lock under which it is written.
+        self.head.load(Ordering::Relaxed)
+    }
+
     /// Makes every later claim fail. Idempotent. What was claimed before ends at
     /// [`position`](Self::position).
     pub(super) fn seal(&self) {

@@ -8,9 +8,9 @@
 
 #[cfg(not(ringlog_loom))]
 mod imp {
-    pub(crate) use std::sync::Arc;
     pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
     use std::sync::atomic::{compiler_fence, fence};
+    pub(crate) use std::sync::{Arc, Mutex, MutexGuard};
 
     /// [`std::cell::UnsafeCell`] with the interface of loom's, which sees each access begin and
     /// end.
@@ -57,8 +57,8 @@ mod imp {
 #[cfg(ringlog_loom)]
 mod imp {
     pub(crate) use loom::cell::UnsafeCell;
-    pub(crate) use loom::sync::Arc;
     pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
+    pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
 
     pub(crate) fn producers_must_fence() -> bool {
         true

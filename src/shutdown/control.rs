@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 use super::ShutdownReport;
 use crate::error::FlushError;
 
+/// How long after the deadline a shutdown waits for the last words of a worker that is at work.
+pub(crate) const GRACE: Duration = Duration::from_millis(5);
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Control {
@@ -188,10 +191,24 @@ impl Control {
             .fetch_min(self.nanos(deadline), Ordering::AcqRel);
     }
 
+    /// The deadline; a day from now if it is further away, or there is none.
+    pub(crate) fn deadline(&self) -> Instant {
+        const FAR_AWAY: Duration = Duration::from_secs(24 * 60 * 60);
+        let now = Instant::now();
+        now + self.time_left().min(FAR_AWAY)
+    }
+
     /// How long there is until the deadline; zero when it has passed.
     pub(crate) fn time_left(&self) -> Duration {
         let deadline = Duration::from_nanos(self.deadline.load(Ordering::Acquire));
         deadline.saturating_sub(self.started.elapsed())
+    }
+
+    /// How long there is until nobody waits any longer: to the deadline and a little more, so that
+    /// the worker can still count what is left and say so.
+    pub(crate) fn patience_left(&self) -> Duration {
+        let deadline = Duration::from_nanos(self.deadline.load(Ordering::Acquire));
+        (deadline.saturating_add(GRACE)).saturating_sub(self.started.elapsed())
     }
 
     /// Publishes the report. The caller moved the gate out of Closing, so there is one only.

@@ -4,6 +4,6 @@ mod control;
 mod notes;
 mod report;
 
-pub(crate) use control::Control;
+pub(crate) use control::{Control, GRACE};
 pub(crate) use notes::Notes;
 pub use report::{ShutdownOutcome, ShutdownReport};

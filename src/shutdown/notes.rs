@@ -1,4 +1,4 @@
-//! What a logger says of itself on standard error, where it has no log to say it in.
+//! What a logger says of itself, in the log and where it has none: on standard error.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +9,8 @@ use crate::sys::console::{self, Stream};
 /// See the [module](self). Each thing is said once.
 #[derive(Debug)]
 pub(crate) struct Notes {
+    /// The report is also the log's own last record.
+    pub(crate) closing_record: bool,
     /// The report is to be printed in any case.
     print_report: bool,
     printed: AtomicBool,
@@ -19,8 +21,9 @@ pub(crate) struct Notes {
 }
 
 impl Notes {
-    pub(crate) fn new(print_report: bool) -> Self {
+    pub(crate) fn new(closing_record: bool, print_report: bool) -> Self {
         Notes {
+            closing_record,
             print_report,
             printed: AtomicBool::new(false),
             misuse: OnceLock::new(),

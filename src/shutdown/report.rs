@@ -36,9 +36,11 @@ pub struct ShutdownReport {
     pub rejected: PerLevel,
     /// Records that at least one sink could not take.
     pub failed: u64,
-    /// Records that were accepted and that the deadline cut off.
-    pub abandoned: u64,
-    /// Threads that were in the middle of writing a record when the deadline passed.
+    /// Records that were accepted and that the deadline cut off: they were still in the ring, or waited
+    /// for a slow sink.
+    pub abandoned: PerLevel,
+    /// Records whose threads were in the middle of writing them when the deadline passed, and those
+    /// that lie behind such a one in the shared ring. Their levels are not known.
     pub in_flight: u64,
     /// Failed calls of sinks in all the logger's life, retries included.
     pub sink_errors: u64,
@@ -49,6 +51,10 @@ pub struct ShutdownReport {
 }
 
 impl ShutdownReport {
+    pub(crate) fn summary(&self) -> impl fmt::Display + '_ {
+        Summary(self)
+    }
+
     /// Whether every record that was accepted was handed to every sink, and taken by it.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -57,34 +63,82 @@ impl ShutdownReport {
 }
 
 impl fmt::Display for ShutdownReport {
-    /// One line: `log closed: 1204331 written, 0 dropped, 0 rejected in 1.2ms`; what went wrong
-    /// follows, if anything did.
+    /// One line: `log closed: 1,204,331 written, 0 dropped, 0 rejected in 1.2ms`; what went wrong
+    /// stands before the time, if anything did.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {:?}", self.summary(), self.elapsed)
+    }
+}
+
+/// A report without the time it took: what the log itself says last.
+struct Summary<'a>(&'a ShutdownReport);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Summary(report) = self;
         write!(
             f,
             "log {}: {} written, {} dropped, {} rejected",
-            match self.outcome {
+            match report.outcome {
                 ShutdownOutcome::Drained => "closed",
                 ShutdownOutcome::TimedOut => "cut off by its deadline",
                 ShutdownOutcome::Forked => "left to the parent process",
             },
-            self.written,
-            self.dropped.total(),
-            self.rejected.total(),
+            Grouped(report.written),
+            Grouped(report.dropped.total()),
+            Grouped(report.rejected.total()),
         )?;
         for (count, what) in [
-            (self.failed, "lost by a sink"),
-            (self.abandoned, "abandoned in the ring"),
-            (self.in_flight, "being written"),
-            (self.sink_errors, "sink errors"),
+            (report.failed, "lost by a sink"),
+            (report.in_flight, "in the middle of being written"),
+            (report.sink_errors, "sink errors"),
         ] {
             if count > 0 {
-                write!(f, ", {count} {what}")?;
+                write!(f, ", {} {what}", Grouped(count))?;
             }
         }
-        if let Some(name) = &self.stuck_sink {
+        let abandoned = report.abandoned.total();
+        if abandoned > 0 {
+            write!(f, ", {} abandoned", Grouped(abandoned))?;
+            write!(f, " ({})", report.abandoned)?;
+        }
+        if let Some(name) = &report.stuck_sink {
             write!(f, ", sink `{name}` stuck")?;
         }
-        write!(f, " in {:?}", self.elapsed)
+        Ok(())
+    }
+}
+
+/// A number with its thousands apart: `1,204,331`.
+struct Grouped(u64);
+
+impl fmt::Display for Grouped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.to_string();
+        for (place, digit) in digits.chars().enumerate() {
+            if place > 0 && (digits.len() - place) % 3 == 0 {
+                f.write_str(",")?;
+            }
+            write!(f, "{digit}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Grouped;
+
+    #[test]
+    fn thousands_stand_apart() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (1_204_331, "1,204,331"),
+            (u64::MAX, "18,446,744,073,709,551,615"),
+        ] {
+            assert_eq!(Grouped(number).to_string(), text);
+        }
     }
 }

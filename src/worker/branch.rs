@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Common;
 use super::ledger::Ledger;
@@ -81,6 +81,14 @@ impl Branch {
         }
     }
 
+    /// Whether records that were offered may not be settled.
+    pub(crate) fn holds(&self) -> bool {
+        match self {
+            Branch::Here(outlet) => outlet.holds(),
+            Branch::Apart(_) => true,
+        }
+    }
+
     /// Whether something waits here for a sink that cannot take more at the moment, and has not
     /// failed.
     pub(crate) fn is_busy(&self) -> bool {
@@ -139,6 +147,20 @@ impl Branch {
         match self {
             Branch::Here(outlet) => outlet.close(time_left),
             Branch::Apart(_) => Ok(()),
+        }
+    }
+
+    /// From `until` on no call of the sink follows another: what it does not take waits.
+    pub(crate) fn limit(&mut self, until: Instant) {
+        if let Branch::Here(outlet) = self {
+            outlet.limit(until);
+        }
+    }
+
+    /// What still waits here for a sink that fails is lost.
+    pub(crate) fn give_up_failed(&mut self, ledger: &mut Ledger) {
+        if let Branch::Here(outlet) = self {
+            outlet.give_up_failed(ledger);
         }
     }
 

@@ -35,6 +35,11 @@ impl Ledger {
         self.lost_before + open.sum::<u64>()
     }
 
+    /// The lost ranges, as far as they may still change.
+    pub(crate) fn ranges(&self) -> &[Range<u64>] {
+        &self.lost
+    }
+
     /// Moves the lost ranges into another account.
     pub(crate) fn hand_over(&mut self, to: &mut Vec<Range<u64>>) {
         to.append(&mut self.lost);

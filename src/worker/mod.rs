@@ -6,10 +6,12 @@
 
 mod backtrace;
 mod branch;
+mod closing;
 mod idle;
 mod ledger;
 mod offload;
 mod outlet;
+mod remainder;
 mod staging;
 mod streams;
 mod threads;
@@ -18,8 +20,8 @@ use std::cell::Cell;
 #[cfg(feature = "crash")]
 use std::sync::atomic::AtomicI32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::callsite;
 use crate::clock::{Stamper, Timeline};
@@ -28,21 +30,24 @@ use crate::error::{BuildError, FlushError};
 use crate::format::{Formatter, Occurrence, Redaction};
 use crate::level::Level;
 use crate::record::{Context, Decoder, Header, Introduction, Type, Value, flags};
+use crate::ring::Drops;
 use crate::ring::consumer::Consumer;
-use crate::ring::{Drops, Ring};
 use crate::routing::Attached;
 #[cfg(feature = "config")]
 use crate::routing::{Reselection, Selection};
-use crate::shutdown::{Control, Notes, ShutdownOutcome, ShutdownReport};
+use crate::shutdown::{Control, Notes};
 use crate::sink::Mark;
 use crate::stats::PerLevel;
 use crate::sys;
 
 use backtrace::{Backtrace, Fate};
 pub(crate) use branch::Branch;
+use closing::LAST_TRIES;
 use idle::Waiter;
 use ledger::Ledger;
 use offload::Offloaded;
+use remainder::Fresh;
+pub(crate) use remainder::Remainder;
 use staging::{Staged, Staging, Times};
 use streams::{Placed, Streams};
 pub(crate) use threads::{ThreadName, Threads};
@@ -53,9 +58,6 @@ const GRACE: u64 = 4096;
 
 /// How often sinks do what they do by the clock, in nanoseconds.
 const TICK: u64 = 1_000_000;
-
-/// How long a shutdown goes on offering records to a sink that fails.
-const LAST_TRIES: Duration = Duration::from_millis(250);
 
 thread_local! {
     /// The logger whose sinks are running on this thread; 0 if none.
@@ -104,6 +106,9 @@ pub(crate) struct Common {
     /// What goes to which sink from now on, if that was changed.
     #[cfg(feature = "config")]
     pub(crate) reselection: Latest<Reselection>,
+    /// Held while the counters and the space of the ring change together, and while what is left is
+    /// counted.
+    pub(crate) remainder: Mutex<Remainder>,
     pub(crate) notes: Notes,
 }
 
@@ -174,6 +179,13 @@ impl Common {
         self.descriptors[place].store(descriptor, Ordering::Release);
     }
 
+    /// Nothing panics under the lock, so what it guards is whole.
+    pub(crate) fn remainder(&self) -> MutexGuard<'_, Remainder> {
+        self.remainder
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn rejected(&self) -> PerLevel {
         PerLevel::new(std::array::from_fn(|level| {
             self.rejected[level].load(Ordering::Relaxed)
@@ -232,8 +244,14 @@ struct Delivery {
     ledger: Ledger,
     /// The records rendered so far.
     rendered: u64,
-    /// Of those, the ones that have been offered to the sinks.
+    /// Of those, the ones that have been offered to the sinks; and the statements of the others.
     offered: u64,
+    statements: Vec<u32>,
+    /// The statements of the latest of those, if a sink holds some.
+    fresh: Fresh,
+    /// How long the sinks took lately for what they were offered in one go, and how many records
+    /// that was.
+    pace: (Duration, u64),
     /// Lines of the logger's own, which are no records.
     bytes: u64,
     common: Arc<Common>,
@@ -280,6 +298,9 @@ impl Worker {
                 ledger: Ledger::default(),
                 rendered: 0,
                 offered: 0,
+                statements: Vec::with_capacity(4096),
+                fresh: Fresh::default(),
+                pace: (Duration::ZERO, 0),
                 bytes: 0,
                 common: common.clone(),
             },
@@ -426,15 +447,9 @@ impl Worker {
         }
         self.tick(now);
         self.delivery.deliver(now);
-        if self.consumer.ring().gate().is_settled() {
-            // The report is out; what it says must stay true.
-            return records;
+        if self.settle(false) {
+            self.reap();
         }
-        self.account();
-        for source in self.staging.sources() {
-            self.consumer.give_back(source);
-        }
-        self.reap();
         records
     }
 
@@ -454,6 +469,26 @@ impl Worker {
         let choose =
             |place: usize, before: &Selection| reselection.apply(place, &names[place], before);
         streams.reselect(stream_of, choose);
+    }
+
+    /// Publishes what the sinks have done, and returns the space of what they were handed, unless it
+    /// is to be read again. Answers false if the report is out: what it says must stay true.
+    fn settle(&mut self, read_again: bool) -> bool {
+        let common = self.common.clone();
+        let mut remainder = common.remainder();
+        if self.consumer.ring().gate().is_settled() {
+            return false;
+        }
+        self.publish(&mut remainder);
+        if read_again {
+            let sources = 0..self.consumer.ring().sources();
+            remainder.went_ahead(sources.map(|source| self.consumer.position(source)));
+        } else {
+            for index in 0..self.consumer.active().len() {
+                self.consumer.give_back(self.consumer.active()[index]);
+            }
+        }
+        true
     }
 
     /// Frees the lanes whose owners are gone.
@@ -477,7 +512,12 @@ impl Worker {
 
     /// Publishes what the sinks have done.
     fn account(&mut self) {
-        let (written, failed) = self.delivery.account();
+        let common = self.common.clone();
+        self.publish(&mut common.remainder());
+    }
+
+    fn publish(&mut self, remainder: &mut Remainder) {
+        let (written, failed) = self.delivery.account(remainder);
         let counters = &self.common.counters;
         let sinks = self.delivery.branches.iter().map(Branch::errors);
         let errors = sinks.sum::<u64>() + self.delivery.streams.panics();
@@ -607,179 +647,6 @@ impl Worker {
         self.delivery.deliver(now);
         self.delivery.flush(wanted, now)
     }
-
-    /// Drains everything up to the frontiers, or as much as the deadline allows, and reports. Only
-    /// while the gate is closing.
-    pub(crate) fn finish(&mut self) {
-        let common = self.common.clone();
-        self.consumer.ring().seal();
-        let everything = match self.times() {
-            Times::Stamped { .. } => Times::Stamped {
-                watermark: u64::MAX,
-            },
-            Times::Arrival => Times::Arrival,
-        };
-        self.waiter.reset();
-        self.delivery.be_patient(common.control.time_left());
-        let mut drained = self.is_drained();
-        while !drained && !common.control.time_left().is_zero() {
-            let records = self.round(usize::MAX, everything);
-            if self.consumer.ring().gate().is_settled() {
-                return;
-            }
-            drained = self.is_drained();
-            if records == 0 && !drained {
-                self.waiter.wait_at_the_end();
-            }
-        }
-        if let Some(text) = common.notes.to_log() {
-            self.notice(Level::Warn, text);
-        }
-        if drained {
-            if let Some(backtrace) = &mut self.renderer.backtrace {
-                if common.control.dump_wanted() == self.dumped {
-                    // Nothing has called for it.
-                    self.delivery.rendered += backtrace.clear();
-                }
-            }
-            self.tell_last_gaps();
-            self.flush_at_the_end();
-            self.account();
-            drained = self.close_apart();
-        }
-        self.account();
-        let ring = self.consumer.ring();
-        let outcome = if drained {
-            if !ring.gate().drained() {
-                return;
-            }
-            ShutdownOutcome::Drained
-        } else {
-            if !ring.gate().give_up() {
-                return;
-            }
-            ShutdownOutcome::TimedOut
-        };
-        common.report(ring, outcome);
-        ring.gate().closed();
-    }
-
-    /// Whether everything up to the frontiers has been read. Only after the ring was sealed.
-    fn is_drained(&self) -> bool {
-        let ring = self.consumer.ring();
-        (0..ring.sources())
-            .all(|source| ring.frontier(source) == Some(self.consumer.position(source)))
-    }
-
-    fn tell_last_gaps(&mut self) {
-        for source in 0..self.consumer.ring().sources() {
-            let untold = self.consumer.untold_drops(source);
-            let lane = (source != self.consumer.shared()).then_some(source);
-            self.tell_gap(lane, &untold);
-        }
-    }
-
-    /// Waits until the sinks on threads of their own have written what they were given, and are
-    /// closed. Answers whether they are: not if the deadline came first.
-    fn close_apart(&mut self) -> bool {
-        self.wait_for_apart(|offloaded| offloaded.has_ended()) && {
-            self.delivery
-                .apart()
-                .for_each(|(_, offloaded)| offloaded.begin_close());
-            self.wait_for_apart(Offloaded::is_closed)
-        }
-    }
-
-    /// Waits until all sinks on threads of their own are so far; not longer than to the deadline.
-    fn wait_for_apart(&mut self, is_so_far: impl Fn(&mut Offloaded) -> bool) -> bool {
-        const PAUSE: Duration = Duration::from_millis(1);
-        let common = self.common.clone();
-        let in_sink = |place| common.counters.in_sink.store(place, Ordering::Relaxed);
-        loop {
-            let late = self.delivery.apart().find_map(|(place, offloaded)| {
-                let late = !is_so_far(offloaded);
-                late.then_some(place as u64 + 1)
-            });
-            let Some(late) = late else {
-                in_sink(0);
-                return true;
-            };
-            self.account();
-            // So that the report can name it.
-            in_sink(late);
-            let left = common.control.time_left();
-            if left.is_zero() {
-                return false;
-            }
-            std::thread::park_timeout(left.min(PAUSE));
-        }
-    }
-
-    /// Flushes the sinks; those that fail are tried again for a while, then what they did not take
-    /// is lost.
-    fn flush_at_the_end(&mut self) {
-        let common = self.common.clone();
-        let patience = common.control.time_left().min(LAST_TRIES);
-        let mut pause = Duration::from_millis(1);
-        let mut waited = Duration::ZERO;
-        self.delivery.deliver(self.timeline.now());
-        self.delivery
-            .apart()
-            .for_each(|(_, offloaded)| offloaded.begin_end());
-        while self.flush_sinks(self.flush_begun.0).is_some() {
-            let left = common.control.time_left();
-            let waits_for_reader = self.delivery.is_busy();
-            if left.is_zero() || (waited >= patience && !waits_for_reader) {
-                break;
-            }
-            std::thread::sleep(pause.min(left));
-            waited += pause;
-            pause = (pause * 2).min(LAST_TRIES);
-        }
-        self.delivery.give_up();
-        // Too late to be told in the log; the report counts what fails.
-        self.delivery
-            .call(|branch| branch.close(common.control.time_left()));
-    }
-}
-
-impl Common {
-    /// Makes the report and publishes it. The caller has moved the gate out of Closing.
-    pub(crate) fn report(&self, ring: &Ring, outcome: ShutdownOutcome) {
-        if outcome == ShutdownOutcome::TimedOut {
-            ring.settle_drops();
-        }
-        let report = self.report_of(ring, outcome);
-        self.notes.print_on_request(&report);
-        self.control.publish(report);
-    }
-
-    /// How things stand, as a report.
-    pub(crate) fn report_of(&self, ring: &Ring, outcome: ShutdownOutcome) -> ShutdownReport {
-        let written = self.counters.written.load(Ordering::Relaxed);
-        let failed = self.counters.failed.load(Ordering::Relaxed);
-        let in_flight = (0..ring.sources()).filter(|&source| ring.frontier(source).is_none());
-        let in_sink = self.counters.in_sink.load(Ordering::Relaxed);
-        let stuck_sink = match outcome {
-            ShutdownOutcome::Drained | ShutdownOutcome::Forked => None,
-            ShutdownOutcome::TimedOut => usize::try_from(in_sink)
-                .ok()
-                .and_then(|place| self.sink_names.get(place.checked_sub(1)?))
-                .cloned(),
-        };
-        ShutdownReport {
-            outcome,
-            written,
-            dropped: PerLevel::new(ring.dropped().by_level),
-            rejected: self.rejected(),
-            failed,
-            abandoned: ring.accepted().saturating_sub(written + failed),
-            in_flight: in_flight.count() as u64,
-            sink_errors: self.counters.sink_errors.load(Ordering::Relaxed),
-            stuck_sink,
-            elapsed: self.control.since_closing(),
-        }
-    }
 }
 
 impl Renderer {
@@ -801,19 +668,13 @@ impl Renderer {
             payload = rest;
             self.name_of_other(u64::from_le_bytes(*thread), threads)
         };
-        if header.statement == Introduction::STATEMENT {
-            if let Some((introduction, rest)) = Introduction::split(payload) {
-                payload = rest;
-                // SAFETY: the ring is this process's own, and whoever wrote the record made it.
-                header.statement = unsafe { callsite::introduce(&introduction) };
-            }
-        }
+        (header.statement, payload) = introduced(header.statement, payload);
         if let Some(backtrace) = &mut self.backtrace {
             match backtrace.fate(header.statement) {
                 Fate::Written => {}
                 Fate::Calls => self.dump(now, delivery),
                 Fate::Kept => {
-                    delivery.rendered += backtrace.keep(record.time, header, name, payload);
+                    delivery.pass_over(backtrace.keep(record.time, header, name, payload));
                     return;
                 }
             }
@@ -890,6 +751,18 @@ impl Renderer {
     }
 }
 
+/// The statement of a record and what follows, where it may be one that ran in a signal handler
+/// only. Behind the thread's number.
+fn introduced(statement: u32, payload: &[u8]) -> (u32, &[u8]) {
+    if statement == Introduction::STATEMENT {
+        if let Some((introduction, rest)) = Introduction::split(payload) {
+            // SAFETY: the ring is this process's own, and whoever wrote the record made it.
+            return (unsafe { callsite::introduce(&introduction) }, rest);
+        }
+    }
+    (statement, payload)
+}
+
 /// The payload of a gap record is the number of drops for each level.
 fn decode_gap(payload: &[u8]) -> Drops {
     let mut decoder = Decoder::new(payload);
@@ -920,6 +793,7 @@ impl Delivery {
         }
         let number = self.rendered - self.offered;
         self.rendered += 1;
+        self.statements.push(header.statement);
         let occurrence = Occurrence {
             unix_nanos: time,
             thread: thread.as_bytes(),
@@ -931,9 +805,17 @@ impl Delivery {
         self.streams.record(header.statement, &occurrence, number);
     }
 
+    /// So many records need not be rendered.
+    fn pass_over(&mut self, records: u64) {
+        self.rendered += records;
+        let unknown = std::iter::repeat_n(Introduction::STATEMENT, records as usize);
+        self.statements.extend(unknown);
+    }
+
     /// Hands the rendered entries to every sink.
     fn deliver(&mut self, now: u64) {
         let records = self.offered..self.rendered;
+        let started = Instant::now();
         let Streams {
             formats, streams, ..
         } = &mut self.streams;
@@ -947,6 +829,13 @@ impl Delivery {
                 branch.offer(batch, records.clone(), voice, &mut self.ledger);
             }
         });
+        if !records.is_empty() {
+            self.pace = (started.elapsed(), records.end - records.start);
+        }
+        let all_settled = !self.branches.iter().any(Branch::holds);
+        let first = self.offered;
+        self.fresh.note(&self.statements, first, all_settled);
+        self.statements.clear();
         self.bytes += self.streams.clear();
         self.offered = self.rendered;
     }
@@ -986,12 +875,6 @@ impl Delivery {
         first
     }
 
-    fn give_up(&mut self) {
-        for branch in &mut self.branches {
-            branch.give_up(&mut self.ledger);
-        }
-    }
-
     fn settled(&mut self) -> u64 {
         let (offered, ledger) = (self.offered, &mut self.ledger);
         let settled = self
@@ -1002,8 +885,9 @@ impl Delivery {
     }
 
     /// How many records every sink took, and how many at least one lost.
-    fn account(&mut self) -> (u64, u64) {
+    fn account(&mut self, remainder: &mut Remainder) -> (u64, u64) {
         let settled = self.settled();
+        remainder.settle(settled, &mut self.fresh, &self.ledger);
         let written = settled - self.ledger.lost_below(settled);
         (written, self.ledger.lost())
     }
@@ -1029,14 +913,6 @@ impl Delivery {
             all.1 = all.1.or(failure);
         }
         all
-    }
-
-    /// From now on full queues are waited for: each for an equal share of the time, so that one
-    /// that never has room leaves the others theirs.
-    fn be_patient(&mut self, time: Duration) {
-        let shares = u32::try_from(self.branches.len()).unwrap_or(u32::MAX);
-        self.apart()
-            .for_each(|(_, offloaded)| offloaded.set_patience(time / (shares + 1)));
     }
 }
 

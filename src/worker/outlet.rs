@@ -53,6 +53,8 @@ pub(crate) struct Outlet {
     unreported: Option<String>,
     /// Failed calls, all of them.
     errors: u64,
+    /// When a call may no longer follow another; `None` before a shutdown.
+    until: Option<Instant>,
 }
 
 /// Entries that wait. All records of the range are in them, or were not for this sink.
@@ -118,6 +120,7 @@ impl Outlet {
             torn: false,
             unreported: None,
             errors: 0,
+            until: None,
         }
     }
 
@@ -148,6 +151,20 @@ impl Outlet {
         self.trouble.as_ref().is_some_and(|trouble| trouble.busy)
     }
 
+    /// Whether something waits here.
+    pub(crate) fn holds(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// From `until` on no call of the sink follows another.
+    pub(crate) fn limit(&mut self, until: Instant) {
+        self.until = Some(until);
+    }
+
+    fn is_at_limit(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
     /// Every record below this was taken or lost, if `offered` have been offered.
     pub(crate) fn settled(&self, offered: u64) -> u64 {
         self.pending
@@ -171,7 +188,7 @@ impl Outlet {
             self.retry(voice, ledger);
         }
         self.next = records.end;
-        let rest = if self.trouble.is_some() {
+        let rest = if self.trouble.is_some() || self.holds() || self.is_at_limit() {
             batch
         } else {
             match self.write(batch, ledger) {
@@ -255,6 +272,13 @@ impl Outlet {
             .inspect_err(|_| self.errors += 1)
     }
 
+    /// What still waits is lost, if the sink fails.
+    pub(crate) fn give_up_failed(&mut self, ledger: &mut Ledger) {
+        if self.trouble.as_ref().is_some_and(|trouble| !trouble.busy) {
+            self.give_up(ledger);
+        }
+    }
+
     /// What still waits is lost.
     pub(crate) fn give_up(&mut self, ledger: &mut Ledger) {
         for chunk in self.pending.drain(..) {
@@ -285,7 +309,7 @@ impl Outlet {
             } else {
                 break;
             }
-            if self.trouble.is_some() {
+            if self.trouble.is_some() || self.is_at_limit() {
                 break;
             }
         }
@@ -311,6 +335,9 @@ impl Outlet {
     fn write(&mut self, batch: Batch<'_>, ledger: &mut Ledger) -> Offered {
         let mut taken = 0;
         while taken < batch.bytes().len() {
+            if taken > 0 && self.is_at_limit() {
+                break;
+            }
             let rest = batch.after(taken);
             let sink = &mut self.sink;
             match catch_unwind(AssertUnwindSafe(|| sink.write(&rest))) {

@@ -133,16 +133,57 @@ impl Staging {
         !self.runs.is_empty()
     }
 
+    /// Copies the records that `wanted` says yes to by their source, ticket and first body, at most
+    /// so many, and passes over the others. Answers whether it was anything. All of it is handed out
+    /// by the next merge, in the order of time, whatever may come later.
+    pub(crate) fn pick(
+        &mut self,
+        consumer: &mut Consumer,
+        most: usize,
+        (times, timeline, now): (Times, &Timeline, u64),
+        mut wanted: impl FnMut(usize, u64, &Body) -> bool,
+    ) -> bool {
+        self.slots.clear();
+        self.runs.clear();
+        self.horizon = u64::MAX;
+        let mut records = 0;
+        let sources = consumer.active().len();
+        for index in 0..sources {
+            let source = consumer.active()[index];
+            let rest = sources - index;
+            let share = ((SLOTS - self.slots.len()) / rest).max(1);
+            let most = (most - records).div_ceil(rest).min(SLOTS);
+            let start = self.slots.len();
+            let mut taken = 0;
+            while taken < most && self.slots.len() - start < share {
+                if consumer.pass(source, |ticket, body| !wanted(source, ticket, body)) {
+                    continue;
+                }
+                if consumer.take(source, &mut self.slots, |_| true) == 0 {
+                    break;
+                }
+                taken += 1;
+            }
+            records += taken;
+            if taken > 0 {
+                let mut run = Run {
+                    source,
+                    next: start,
+                    end: self.slots.len(),
+                    time: 0,
+                };
+                run.time = self.time_at(start, times, timeline, now);
+                self.runs.push(run);
+            }
+        }
+        records > 0
+    }
+
     /// Leaves to the consumer what was staged and not handed out: it will be read again.
     pub(crate) fn leave_rest(&mut self, consumer: &mut Consumer) {
         for run in &self.runs {
             consumer.rewind(run.source, (run.end - run.next) as u64);
         }
-    }
-
-    /// The sources that brought records in this round.
-    pub(crate) fn sources(&self) -> impl Iterator<Item = usize> + '_ {
-        self.runs.iter().map(|run| run.source)
     }
 
     /// Hands out the staged records, ordered by time and those of one source in their own order: up

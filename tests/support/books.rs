@@ -35,6 +35,10 @@ impl Books {
         total(&self.accepted)
     }
 
+    pub fn accepted_at(&self, level: Level) -> u64 {
+        self.accepted[level.index()].load(Ordering::Relaxed)
+    }
+
     pub fn full(&self) -> u64 {
         total(&self.full)
     }
@@ -65,7 +69,7 @@ impl Books {
             + stats.dropped.total()
             + stats.rejected.total()
             + stats.failed_sink
-            + stats.abandoned
+            + stats.abandoned.total()
             + stats.in_ring;
         assert_eq!(stats.submitted(), terms);
         assert_eq!(stats.submitted(), self.submitted(), "submitted: {stats:?}");
@@ -80,11 +84,14 @@ impl Books {
     pub fn check_report(&self, logger: &RingLogger, report: &ShutdownReport) {
         let stats = self.check(logger);
         assert_eq!(
-            report.written + report.failed + report.abandoned,
+            report.written + report.failed + report.abandoned.total(),
             self.accepted(),
             "{report:?}"
         );
         check_levels("dropped", &report.dropped, &self.full);
+        for (level, count) in report.abandoned.iter() {
+            assert!(count <= self.accepted_at(level), "{report:?}");
+        }
         assert!(report.rejected.total() <= self.closed(), "{report:?}");
         assert_eq!(stats.written, report.written);
         assert_eq!(stats.failed_sink, report.failed);

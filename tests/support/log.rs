@@ -47,6 +47,11 @@ impl Line {
         self.target == "ringlog" && self.location == "-"
     }
 
+    /// Whether it is the line with which the logger closes its log.
+    pub fn is_closing(&self) -> bool {
+        self.is_own() && self.text.starts_with("log ")
+    }
+
     /// The dropped records that the line tells of, by level, if it is such a line.
     #[track_caller]
     pub fn gap(&self) -> Option<[u64; Level::COUNT]> {
@@ -69,7 +74,9 @@ impl Line {
 /// All lines of a log.
 #[derive(Clone, Debug)]
 pub struct Log {
+    /// All but the last one, if that is the one with which the logger closes it.
     pub lines: Vec<Line>,
+    pub closing: Option<Line>,
 }
 
 impl Log {
@@ -79,9 +86,10 @@ impl Log {
             text.is_empty() || text.ends_with('\n'),
             "the last line is torn"
         );
-        Log {
-            lines: text.lines().map(Line::parse).collect(),
-        }
+        let mut lines: Vec<_> = text.lines().map(Line::parse).collect();
+        let is_closed = lines.last().is_some_and(Line::is_closing);
+        let closing = if is_closed { lines.pop() } else { None };
+        Log { lines, closing }
     }
 
     #[track_caller]

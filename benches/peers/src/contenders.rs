@@ -138,6 +138,7 @@ fn ringlog(bench: &Bench, clock: ringlog::Clock) -> Result<Measured, String> {
 
     let logger = RingLogger::builder()
         .overflow(Overflow::Block)
+        .closing_record(false)
         .clock(clock)
         .sink(sink::File::truncate(&bench.file).map_err(text)?)
         .install()
