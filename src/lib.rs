@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod callsite;
+#[cfg(feature = "serde")]
+mod capture_serde;
 mod clock;
 mod config;
 mod error;
@@ -22,6 +24,8 @@ mod symbol;
 mod sys;
 mod worker;
 
+#[cfg(feature = "serde")]
+pub use capture_serde::{Serde, serde};
 pub use clock::{Clock, Timestamp};
 pub use config::{Builder, Idle, Overflow};
 #[cfg(feature = "config")]

@@ -226,3 +226,15 @@ impl Formatter {
         }
     }
 }
+
+/// Appends a value as a specification says that names no other values.
+#[cfg(feature = "serde")]
+pub(crate) fn put_value(
+    out: &mut Vec<u8>,
+    value: crate::record::Value<'_>,
+    spec: crate::record::Spec,
+) {
+    if let Some(spec) = spec::Resolved::new(spec, |_| None) {
+        spec::put_value(out, value, &spec);
+    }
+}

@@ -106,7 +106,8 @@ pub fn enter_context<V: Values>(names: &[&str], mut values: V) -> ContextGuard {
         let mut stack = stack.try_borrow_mut().ok()?;
         let beside: usize = names.iter().map(|name| field_bytes(name)).sum();
         let room = stack.block.room().saturating_sub(beside);
-        let payload = Payload::new(&values, &scratch, None, room);
+        // SAFETY: prepared above.
+        let payload = unsafe { Payload::new(&values, &scratch, None, room) };
         stack.enter(names, V::TYPES, payload.bytes())
     });
     if id.is_some() {

@@ -306,7 +306,8 @@ impl Core {
         if V::PREPARED > 0 || V::FIXED > FIRST_PAYLOAD {
             return self.submit_buffered(way.lane(), level, header, values);
         }
-        let payload = V::FIXED + values.variable(&Scratch::EMPTY, usize::MAX);
+        // SAFETY: none of the values has to be prepared.
+        let payload = V::FIXED + unsafe { values.variable(&Scratch::EMPTY, usize::MAX) };
         if V::VARIES && payload > FIRST_PAYLOAD {
             return self.submit_buffered(way.lane(), level, header, values);
         }
@@ -391,7 +392,8 @@ impl Core {
         }
         let mut scratch = Scratch::new(most.saturating_sub(others));
         values.prepare(&mut scratch);
-        let payload = Payload::new(values, &scratch, context, most);
+        // SAFETY: prepared above.
+        let payload = unsafe { Payload::new(values, &scratch, context, most) };
         self.submit_bytes(lane, level, header, &payload)
     }
 

@@ -122,6 +122,12 @@ impl Buffer {
         }
     }
 
+    /// Forgets what was appended after this many bytes.
+    #[cfg(feature = "serde")]
+    pub(crate) fn truncate(&mut self, used: usize) {
+        self.used = self.used.min(used);
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         // SAFETY: everything below `used` was written by `append`.
         unsafe { core::slice::from_raw_parts(self.bytes.as_ptr().cast(), self.used) }

@@ -10,6 +10,7 @@
 //! | `{:p}` | [`Address`]es | all else |
 
 use core::fmt;
+use core::mem::MaybeUninit;
 
 use super::encode::{Run, Scratch};
 use super::value::{Checked, Put, Record};
@@ -264,8 +265,8 @@ where
 #[derive(Debug)]
 pub struct Typed<'a, T: ?Sized> {
     value: &'a T,
-    /// Where it was prepared, if it had to be.
-    run: Run,
+    /// Where it is, once it was prepared. Not written otherwise, which would cost instructions.
+    run: MaybeUninit<Run>,
 }
 
 impl<'a, T: ?Sized> Typed<'a, T> {
@@ -273,7 +274,7 @@ impl<'a, T: ?Sized> Typed<'a, T> {
     fn new(value: &'a T) -> Self {
         Typed {
             value,
-            run: Run::default(),
+            run: MaybeUninit::uninit(),
         }
     }
 }
@@ -307,10 +308,18 @@ pub unsafe trait Value {
     fn prepare(&mut self, scratch: &mut Scratch, later: usize);
 
     /// The bytes it takes beyond `FIXED` when each text and list may have about `limit`.
-    fn variable(&self, scratch: &Scratch, limit: usize) -> usize;
+    ///
+    /// # Safety
+    ///
+    /// If `PREPARED`, [`prepare`](Value::prepare) ran with the same scratch.
+    unsafe fn variable(&self, scratch: &Scratch, limit: usize) -> usize;
 
-    /// Writes it. [`prepare`](Value::prepare) ran with the same scratch.
-    fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize);
+    /// Writes it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`variable`](Value::variable).
+    unsafe fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize);
 }
 
 // SAFETY: what is stored without being prepared vouches for itself.
@@ -324,14 +333,17 @@ unsafe impl<T: Record + ?Sized> Value for Typed<'_, T> {
     #[inline(always)]
     fn prepare(&mut self, scratch: &mut Scratch, later: usize) {
         if T::PREPARED {
-            self.run = scratch.store(|to, limit| self.value.put(to, limit), later);
+            let run = scratch.store(|to, limit| self.value.put(to, limit), later);
+            self.run.write(run);
         }
     }
 
     #[inline(always)]
-    fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
+    unsafe fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
         if T::PREPARED {
-            scratch.bytes(&self.run).len()
+            // SAFETY: it was prepared, by contract.
+            let run = unsafe { self.run.assume_init_ref() };
+            scratch.bytes(run).len()
         } else if T::VARIES {
             self.value.variable(limit)
         } else {
@@ -340,10 +352,12 @@ unsafe impl<T: Record + ?Sized> Value for Typed<'_, T> {
     }
 
     #[inline(always)]
-    fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize) {
+    unsafe fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize) {
         if T::PREPARED {
-            to.put_slice(scratch.bytes(&self.run));
-            if self.run.missing > 0 {
+            // SAFETY: it was prepared, by contract.
+            let run = unsafe { self.run.assume_init_ref() };
+            to.put_slice(scratch.bytes(run));
+            if run.missing > 0 {
                 to.end();
             }
         } else {
@@ -370,12 +384,12 @@ where
     }
 
     #[inline(always)]
-    fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
+    unsafe fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
         text_bytes(scratch.text(&self.run), self.run.missing, limit)
     }
 
     #[inline(always)]
-    fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize) {
+    unsafe fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize) {
         put_text(scratch.text(&self.run), self.run.missing, to, limit);
     }
 }
@@ -392,12 +406,12 @@ unsafe impl Value for At {
     fn prepare(&mut self, _scratch: &mut Scratch, _later: usize) {}
 
     #[inline(always)]
-    fn variable(&self, _scratch: &Scratch, _limit: usize) -> usize {
+    unsafe fn variable(&self, _scratch: &Scratch, _limit: usize) -> usize {
         0
     }
 
     #[inline(always)]
-    fn put<P: Put>(&self, _scratch: &Scratch, to: &mut P, _limit: usize) {
+    unsafe fn put<P: Put>(&self, _scratch: &Scratch, to: &mut P, _limit: usize) {
         to.put(self.0.to_le_bytes());
     }
 }
@@ -423,10 +437,18 @@ pub unsafe trait Values {
     fn prepare(&mut self, scratch: &mut Scratch);
 
     /// As [`Value::variable`].
-    fn variable(&self, scratch: &Scratch, limit: usize) -> usize;
+    ///
+    /// # Safety
+    ///
+    /// As for [`Value::variable`].
+    unsafe fn variable(&self, scratch: &Scratch, limit: usize) -> usize;
 
     /// As [`Value::put`].
-    fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize);
+    ///
+    /// # Safety
+    ///
+    /// As for [`Value::put`].
+    unsafe fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize);
 }
 
 // SAFETY: nothing is written.
@@ -444,12 +466,12 @@ unsafe impl Values for () {
     fn prepare(&mut self, _scratch: &mut Scratch) {}
 
     #[inline(always)]
-    fn variable(&self, _scratch: &Scratch, _limit: usize) -> usize {
+    unsafe fn variable(&self, _scratch: &Scratch, _limit: usize) -> usize {
         0
     }
 
     #[inline(always)]
-    fn put<P: Put>(&self, _scratch: &Scratch, _to: &mut P, _limit: usize) {}
+    unsafe fn put<P: Put>(&self, _scratch: &Scratch, _to: &mut P, _limit: usize) {}
 }
 
 // SAFETY: the first, then the rest.
@@ -470,14 +492,18 @@ unsafe impl<V: Value, Rest: Values> Values for (V, Rest) {
     }
 
     #[inline(always)]
-    fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
-        self.0.variable(scratch, limit) + self.1.variable(scratch, limit)
+    unsafe fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
+        // SAFETY: by contract.
+        unsafe { self.0.variable(scratch, limit) + self.1.variable(scratch, limit) }
     }
 
     #[inline(always)]
-    fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize) {
-        self.0.put(scratch, to, limit);
-        self.1.put(scratch, to, limit);
+    unsafe fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize) {
+        // SAFETY: by contract.
+        unsafe {
+            self.0.put(scratch, to, limit);
+            self.1.put(scratch, to, limit);
+        }
     }
 }
 
@@ -490,10 +516,18 @@ pub(crate) trait Buffered {
     fn prepare(&mut self, scratch: &mut Scratch);
 
     /// All bytes that they take.
-    fn size(&self, scratch: &Scratch, limit: usize) -> usize;
+    ///
+    /// # Safety
+    ///
+    /// [`prepare`](Buffered::prepare) ran with the same scratch.
+    unsafe fn size(&self, scratch: &Scratch, limit: usize) -> usize;
 
     /// As [`Values::put`].
-    fn put(&self, scratch: &Scratch, to: &mut Checked, limit: usize);
+    ///
+    /// # Safety
+    ///
+    /// As for [`size`](Buffered::size).
+    unsafe fn put(&self, scratch: &Scratch, to: &mut Checked, limit: usize);
 }
 
 impl<V: Values> Buffered for V {
@@ -511,11 +545,13 @@ impl<V: Values> Buffered for V {
         Values::prepare(self, scratch);
     }
 
-    fn size(&self, scratch: &Scratch, limit: usize) -> usize {
-        V::FIXED + self.variable(scratch, limit)
+    unsafe fn size(&self, scratch: &Scratch, limit: usize) -> usize {
+        // SAFETY: by contract.
+        V::FIXED + unsafe { self.variable(scratch, limit) }
     }
 
-    fn put(&self, scratch: &Scratch, to: &mut Checked, limit: usize) {
-        Values::put(self, scratch, to, limit);
+    unsafe fn put(&self, scratch: &Scratch, to: &mut Checked, limit: usize) {
+        // SAFETY: by contract.
+        unsafe { Values::put(self, scratch, to, limit) };
     }
 }

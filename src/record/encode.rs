@@ -243,7 +243,11 @@ impl Payload {
     /// Encodes the context, if there is one, and `values` into at most `most` bytes. The context
     /// takes up to half of them; the longest texts and lists of the values are cut to the same
     /// length if they must.
-    pub(crate) fn new(
+    ///
+    /// # Safety
+    ///
+    /// The values were prepared with the same scratch.
+    pub(crate) unsafe fn new(
         values: &dyn Buffered,
         scratch: &Scratch,
         context: Option<Block>,
@@ -263,17 +267,20 @@ impl Payload {
             None => 0,
         };
         let most = most.saturating_sub(before);
-        let whole = values.size(scratch, usize::MAX);
+        // SAFETY: by contract.
+        let whole = unsafe { values.size(scratch, usize::MAX) };
         payload.cut |= whole > most;
         let limit = if whole <= most {
             usize::MAX
         } else {
-            longest_limit(values, scratch, most)
+            // SAFETY: by contract.
+            unsafe { longest_limit(values, scratch, most) }
         };
         let room = &mut payload.bytes[before..];
         // SAFETY: that is the rest of the buffer, all of it.
         let mut to = unsafe { Checked::new(room.as_mut_ptr().cast(), room.len()) };
-        values.put(scratch, &mut to, limit);
+        // SAFETY: by contract.
+        unsafe { values.put(scratch, &mut to, limit) };
         payload.cut |= to.cut || to.overflowed;
         // Values of fixed size cannot be cut; those that do not fit are missing in the log, and
         // the log says so.
@@ -296,12 +303,17 @@ impl Payload {
 }
 
 /// The most bytes that each text and list may have for the record to fit.
+///
+/// # Safety
+///
+/// As for [`Payload::new`].
 #[cold]
-fn longest_limit(values: &dyn Buffered, scratch: &Scratch, most: usize) -> usize {
+unsafe fn longest_limit(values: &dyn Buffered, scratch: &Scratch, most: usize) -> usize {
     let (mut fits, mut too_long) = (0, most);
     while fits + 1 < too_long {
         let middle = fits.midpoint(too_long);
-        if values.size(scratch, middle) <= most {
+        // SAFETY: by contract.
+        if unsafe { values.size(scratch, middle) } <= most {
             fits = middle;
         } else {
             too_long = middle;
@@ -381,7 +393,8 @@ pub(crate) unsafe fn write_values<V: Values>(
 /// As for [`write_values`]; `at` is valid for writes of `payload` bytes.
 #[inline(always)]
 unsafe fn put_measured<V: Values>(values: &V, at: *mut u8, payload: usize) {
-    // SAFETY: values that vouch for their measure take no more than `payload` bytes.
+    // SAFETY: none had to be prepared, and values that vouch for their measure take no more than
+    // `payload` bytes.
     unsafe {
         if V::EXACT {
             values.put(&Scratch::EMPTY, &mut Unchecked::new(at), usize::MAX);

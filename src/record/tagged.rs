@@ -17,21 +17,25 @@
 use super::view::{Body, Items, View};
 use super::{Composite, Decoder, Type, Value};
 
-pub(super) const END: u8 = 0;
-pub(super) const CUT: u8 = 1;
-pub(super) const NONE: u8 = 2;
-pub(super) const SOME: u8 = 3;
-pub(super) const LIST: u8 = 4;
-pub(super) const TUPLE: u8 = 5;
-pub(super) const MAP: u8 = 6;
-pub(super) const STRUCT: u8 = 7;
-pub(super) const TUPLE_STRUCT: u8 = 8;
-pub(super) const FIELD_STRUCT: u8 = 9;
-pub(super) const VARIANT: u8 = 10;
-pub(super) const TUPLE_VARIANT: u8 = 11;
-pub(super) const FIELD_VARIANT: u8 = 12;
-/// A list of bytes, stored as that type.
-pub(super) const BYTES: u8 = 13;
+pub(crate) const END: u8 = 0;
+pub(crate) const CUT: u8 = 1;
+pub(crate) const NONE: u8 = 2;
+pub(crate) const SOME: u8 = 3;
+pub(crate) const LIST: u8 = 4;
+pub(crate) const TUPLE: u8 = 5;
+pub(crate) const MAP: u8 = 6;
+pub(crate) const STRUCT: u8 = 7;
+pub(crate) const TUPLE_STRUCT: u8 = 8;
+pub(crate) const FIELD_STRUCT: u8 = 9;
+pub(crate) const VARIANT: u8 = 10;
+pub(crate) const TUPLE_VARIANT: u8 = 11;
+pub(crate) const FIELD_VARIANT: u8 = 12;
+
+/// What is added to the length of a name.
+pub(crate) const NAME: u8 = 2;
+
+/// The most bytes of a name.
+pub(crate) const LONGEST_NAME: usize = (u8::MAX - NAME) as usize;
 
 /// The first tag of a type in [`LEAVES`].
 const FIRST_LEAF: u8 = 32;
@@ -67,6 +71,42 @@ const LEAVES: [Type; 27] = [
     Type::ErrorChain,
 ];
 
+/// The tag of a type that needs no more than that; `None` for composite types.
+pub(crate) const fn tag(ty: &Type) -> Option<u8> {
+    // What `==` would do, at compile time.
+    let place = match ty {
+        Type::Unit => 0,
+        Type::Bool => 1,
+        Type::Char => 2,
+        Type::I8 => 3,
+        Type::I16 => 4,
+        Type::I32 => 5,
+        Type::I64 => 6,
+        Type::I128 => 7,
+        Type::U8 => 8,
+        Type::U16 => 9,
+        Type::U32 => 10,
+        Type::U64 => 11,
+        Type::U128 => 12,
+        Type::F32 => 13,
+        Type::F64 => 14,
+        Type::Str => 15,
+        Type::Text => 16,
+        Type::Symbol => 17,
+        Type::Fixed => 18,
+        Type::Pointer => 19,
+        Type::Duration => 20,
+        Type::SystemTime => 21,
+        Type::Ip => 22,
+        Type::Socket => 23,
+        Type::Ipv4 => 24,
+        Type::Ipv6 => 25,
+        Type::ErrorChain => 26,
+        _ => return None,
+    };
+    Some(FIRST_LEAF + place)
+}
+
 fn leaf(tag: u8) -> Option<Type> {
     let place = tag.checked_sub(FIRST_LEAF)?;
     LEAVES.get(usize::from(place)).copied()
@@ -78,10 +118,6 @@ pub(super) fn next<'a>(decoder: &mut Decoder<'a>) -> Option<Value<'a>> {
     if let Some(ty) = leaf(tag) {
         decoder.byte()?;
         return decoder.next(ty);
-    }
-    if tag == BYTES {
-        decoder.byte()?;
-        return decoder.next(Type::List(&Type::U8));
     }
     decoder
         .extent(|decoder| skip(decoder, super::decode::DEEPEST))
@@ -104,7 +140,6 @@ pub(super) fn skip(decoder: &mut Decoder<'_>, depth: u32) -> Option<()> {
             name(decoder)?;
             skip_items(decoder, true, depth)
         }
-        BYTES => decoder.skip(Type::List(&Type::U8), depth),
         tag => decoder.skip(leaf(tag)?, depth),
     }
 }
@@ -149,7 +184,7 @@ fn end(decoder: &mut Decoder<'_>) -> Option<u32> {
 
 /// A name; empty if its bytes are damaged.
 fn name<'a>(decoder: &mut Decoder<'a>) -> Option<&'a str> {
-    let length = decoder.byte()?.checked_sub(2)?;
+    let length = decoder.byte()?.checked_sub(NAME)?;
     let bytes = decoder.take_slice(length.into())?;
     Some(std::str::from_utf8(bytes).unwrap_or_default())
 }
