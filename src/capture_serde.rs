@@ -25,7 +25,7 @@ pub struct Serde<'a, T: ?Sized>(&'a T);
 ///
 /// Runs `Serialize` at the call, on the stack: does not allocate (unless the implementation does)
 /// and does not enter the kernel. Names and types are stored with the values, a byte and more for
-/// each. What a record has no room for is left out in whole elements, marked and counted. A
+/// each. To serde an array is a tuple, and is shown as one. What a record has no room for is left out in whole elements, marked and counted. A
 /// `Serialize` that fails is shown as its error, in its place.
 ///
 /// ```
@@ -239,7 +239,10 @@ impl<'a> Writer<'a> {
     fn number<const N: usize>(self, ty: &Type, bytes: [u8; N]) -> Result<(), Failure> {
         let start = self.buffer.used();
         let tag = tag(ty).unwrap_or_default();
-        let done = self.buffer.all(&[tag]).and_then(|()| self.buffer.all(&bytes));
+        let done = self
+            .buffer
+            .all(&[tag])
+            .and_then(|()| self.buffer.all(&bytes));
         if done.is_err() {
             self.buffer.truncate(start);
         }
@@ -492,11 +495,7 @@ impl<'a> ser::Serializer for Writer<'a> {
         self.open(tagged::MAP, None)
     }
 
-    fn serialize_struct(
-        self,
-        name: &'static str,
-        _length: usize,
-    ) -> Result<Group<'a>, Failure> {
+    fn serialize_struct(self, name: &'static str, _length: usize) -> Result<Group<'a>, Failure> {
         self.open(tagged::FIELD_STRUCT, Some(name))
     }
 
@@ -515,7 +514,10 @@ impl Writer<'_> {
     /// What has a name and nothing else.
     fn named(self, tag: u8, name: &str) -> Result<(), Failure> {
         let start = self.buffer.used();
-        let done = self.buffer.all(&[tag]).and_then(|()| self.buffer.name(name));
+        let done = self
+            .buffer
+            .all(&[tag])
+            .and_then(|()| self.buffer.name(name));
         if done.is_err() {
             self.buffer.truncate(start);
         }

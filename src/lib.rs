@@ -47,6 +47,11 @@ pub use shutdown::{ShutdownOutcome, ShutdownReport};
 pub use stats::{PerLevel, Stats};
 pub use symbol::Symbol;
 
+/// Tests the page.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/arguments.md")]
+mod arguments_page {}
+
 /// What the macros expand to. Not part of the public API: it changes without notice.
 #[doc(hidden)]
 pub mod __private {

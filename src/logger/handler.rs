@@ -115,11 +115,15 @@ impl Core {
                 }
             }
         };
-        if prepared || context.is_some() || values.size(&Scratch::EMPTY, usize::MAX) > SHORT {
+        // SAFETY: it is not asked if there is anything to prepare.
+        let size = || unsafe { values.size(&Scratch::EMPTY, usize::MAX) };
+        if prepared || context.is_some() || size() > SHORT {
             return self.submit_long_in_handler(level, header, route, context, values);
         }
         let mut bytes = [MaybeUninit::uninit(); SHORT];
-        match Checked::fill(&mut bytes, |to| values.put(&Scratch::EMPTY, to, usize::MAX)) {
+        // SAFETY: there is nothing to prepare.
+        let put = |to: &mut Checked| unsafe { values.put(&Scratch::EMPTY, to, usize::MAX) };
+        match Checked::fill(&mut bytes, put) {
             Some(bytes) => self.submit_by(route, Wait::never(self), level, header, bytes),
             None => self.submit_long_in_handler(level, header, route, None, values),
         }
@@ -136,14 +140,15 @@ impl Core {
         values: &mut dyn Buffered,
     ) -> Outcome {
         let most = (self.hot.most_payload as usize).saturating_sub(route.prefix_bytes());
-        let mut others = values.fixed();
+        let mut others = values.reserved(most);
         if let Some(context) = &context {
             header.flags |= flags::CONTEXT;
             others += context.bytes().len().min(most / 2);
         }
         let mut scratch = Scratch::new(most.saturating_sub(others));
         values.prepare(&mut scratch);
-        let payload = Payload::new(values, &scratch, context, most);
+        // SAFETY: prepared above.
+        let payload = unsafe { Payload::new(values, &scratch, context, most) };
         if payload.cut {
             header.flags |= flags::CUT;
         }

@@ -308,7 +308,7 @@ impl Core {
         }
         // SAFETY: none of the values has to be prepared.
         let payload = V::FIXED + unsafe { values.variable(&Scratch::EMPTY, usize::MAX) };
-        if V::VARIES && payload > FIRST_PAYLOAD {
+        if V::VARYING > 0 && payload > FIRST_PAYLOAD {
             return self.submit_buffered(way.lane(), level, header, values);
         }
         // SAFETY: a path has the caller's own lane, of this ring, or null.
@@ -385,7 +385,7 @@ impl Core {
         // In the shared ring, the thread's number takes part of the record.
         let prefix = if lane.is_null() { size_of::<u64>() } else { 0 };
         let most = self.hot.most_payload as usize - prefix;
-        let mut others = values.fixed();
+        let mut others = values.reserved(most);
         if let Some(context) = &context {
             header.flags |= flags::CONTEXT;
             others += context.bytes().len().min(most / 2);

@@ -12,7 +12,7 @@
 use core::fmt;
 use core::mem::MaybeUninit;
 
-use super::encode::{Run, Scratch};
+use super::encode::{Run, SHARE, Scratch};
 use super::value::{Checked, Put, Record};
 use super::values::pointers::{Address, At};
 use super::values::text::{TEXT_FIXED, put_text, text_bytes};
@@ -426,8 +426,8 @@ pub unsafe trait Values {
     const TYPES: &'static TypeList;
     /// The least bytes that they take.
     const FIXED: usize;
-    /// Whether they may take more.
-    const VARIES: bool;
+    /// How many of them may take more, beside those that are made at the call.
+    const VARYING: usize;
     /// How many of them are made at the call.
     const PREPARED: usize;
     /// Whether the measure of all can be relied on.
@@ -458,7 +458,7 @@ unsafe impl Values for () {
         tail: None,
     };
     const FIXED: usize = 0;
-    const VARIES: bool = false;
+    const VARYING: usize = 0;
     const PREPARED: usize = 0;
     const EXACT: bool = true;
 
@@ -481,7 +481,7 @@ unsafe impl<V: Value, Rest: Values> Values for (V, Rest) {
         tail: Some(Rest::TYPES),
     };
     const FIXED: usize = V::FIXED + Rest::FIXED;
-    const VARIES: bool = V::VARIES || Rest::VARIES;
+    const VARYING: usize = (V::VARIES && !V::PREPARED) as usize + Rest::VARYING;
     const PREPARED: usize = V::PREPARED as usize + Rest::PREPARED;
     const EXACT: bool = V::EXACT && Rest::EXACT;
 
@@ -509,8 +509,8 @@ unsafe impl<V: Value, Rest: Values> Values for (V, Rest) {
 
 /// Values on the path that is not inlined, which is the same code for all.
 pub(crate) trait Buffered {
-    /// The least bytes that they take.
-    fn fixed(&self) -> usize;
+    /// Of `most` bytes, those that are not for what is made at the call.
+    fn reserved(&self, most: usize) -> usize;
 
     /// As [`Values::prepare`].
     fn prepare(&mut self, scratch: &mut Scratch);
@@ -531,14 +531,14 @@ pub(crate) trait Buffered {
 }
 
 impl<V: Values> Buffered for V {
-    fn fixed(&self) -> usize {
+    fn reserved(&self, most: usize) -> usize {
         const {
             assert!(
                 V::FIXED <= super::encode::MAX_PAYLOAD,
                 "the arguments of one log statement take more bytes than a record can have"
             );
         }
-        V::FIXED
+        V::FIXED + V::VARYING * SHARE.min(most / (V::VARYING + 1))
     }
 
     fn prepare(&mut self, scratch: &mut Scratch) {

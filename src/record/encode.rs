@@ -85,9 +85,9 @@ impl Header {
 /// Stands at the end of a text whose formatting failed.
 pub(super) const FORMAT_FAILED: &str = "<a formatting trait returned an error>";
 
-/// The room that a text which is formatted at the call leaves for each of those that come after it,
-/// so that a long one does not push out a short one.
-const SHARE: usize = 256;
+/// The room that a value which is made at the call leaves for each of those that come after it, and
+/// for each text and list that is stored as it is, so that a long one does not push out a short one.
+pub(super) const SHARE: usize = 256;
 
 /// Memory on the caller's stack for what is made at the call, before the slots are claimed: text
 /// that is formatted, and values that the user's code has a part in.

@@ -35,6 +35,7 @@ pub(crate) const FIELD_VARIANT: u8 = 12;
 pub(crate) const NAME: u8 = 2;
 
 /// The most bytes of a name.
+#[cfg(feature = "serde")]
 pub(crate) const LONGEST_NAME: usize = (u8::MAX - NAME) as usize;
 
 /// The first tag of a type in [`LEAVES`].
@@ -72,6 +73,7 @@ const LEAVES: [Type; 27] = [
 ];
 
 /// The tag of a type that needs no more than that; `None` for composite types.
+#[cfg(feature = "serde")]
 pub(crate) const fn tag(ty: &Type) -> Option<u8> {
     // What `==` would do, at compile time.
     let place = match ty {

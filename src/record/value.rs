@@ -14,7 +14,7 @@ use super::Type;
 
 /// A value that a log record stores typed, field by field, instead of as text.
 ///
-/// Implemented for numbers, strings, and what the standard library makes of them (see the page on arguments in the repository). For a type of your own, derive it:
+/// Implemented for numbers, strings, and what the standard library makes of them (`docs/arguments.md` has the list). For a type of your own, derive it:
 ///
 /// ```
 /// use ringlog::{Record, info};
