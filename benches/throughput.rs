@@ -6,12 +6,13 @@
 //!
 //! * `file`, `file-4`: `"Iteration: {} int: {} double: {}"` from one thread, from four;
 //! * `text121`: one string of 121 bytes, from one thread;
-//! * `null`, `null-4`: as `file`, but the text is rendered and then thrown away.
+//! * `null`, `null-4`: as `file`, but the text is rendered and then thrown away;
+//! * `json`, `json-null`: as `file` and `null`, in JSON.
 //!
 //! The number of lines is that of all threads of a case together. The file lies on `/dev/shm` where
-//! that exists, so that no disk is measured. After each run it is read back: each line must be the
-//! one that `format!` makes of its number, and the numbers of each thread must be complete and in
-//! order.
+//! that exists, so that no disk is measured. After each run it is read back, JSON by `serde_json`: each
+//! line must be the one that `format!` makes of its number, and the numbers of each thread must be
+//! complete and in order.
 //!
 //! The cases run one after the other, and all of them again `--reps` times; shown is the median, and
 //! the fastest and the slowest run. Threads are not pinned unless `--pin` is given: then the consumer
@@ -19,6 +20,7 @@
 
 mod support;
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -27,6 +29,8 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ringlog::format::{Json, Text};
+use ringlog::sink::SinkOptions;
 use ringlog::{Level, Overflow, RingLogger, ShutdownOutcome, rlog, sink};
 
 use support::arguments::{Arguments, UsageError};
@@ -140,11 +144,18 @@ fn text(number: u64) -> String {
     text[..121].to_string()
 }
 
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    Json,
+}
+
 /// What is logged, by how many threads, to where; and how long each run took.
 struct Case {
     name: &'static str,
     producers: u64,
     message: Message,
+    form: Form,
     /// Otherwise to a null sink.
     to_file: bool,
     seconds: Vec<f64>,
@@ -153,16 +164,19 @@ struct Case {
 impl Case {
     fn all() -> Vec<Case> {
         [
-            ("file", 1, Message::Iteration, true),
-            ("file-4", 4, Message::Iteration, true),
-            ("text121", 1, Message::Text, true),
-            ("null", 1, Message::Iteration, false),
-            ("null-4", 4, Message::Iteration, false),
+            ("file", 1, Message::Iteration, Form::Text, true),
+            ("file-4", 4, Message::Iteration, Form::Text, true),
+            ("text121", 1, Message::Text, Form::Text, true),
+            ("null", 1, Message::Iteration, Form::Text, false),
+            ("null-4", 4, Message::Iteration, Form::Text, false),
+            ("json", 1, Message::Iteration, Form::Json, true),
+            ("json-null", 1, Message::Iteration, Form::Json, false),
         ]
-        .map(|(name, producers, message, to_file)| Case {
+        .map(|(name, producers, message, form, to_file)| Case {
             name,
             producers,
             message,
+            form,
             to_file,
             seconds: Vec::new(),
         })
@@ -190,10 +204,15 @@ impl Case {
         if let Some(core) = consumer {
             builder = builder.pin(core);
         }
+        let format = match self.form {
+            Form::Text => SinkOptions::new().format(Text::new()),
+            Form::Json => SinkOptions::new().format(Json::new()),
+        };
         builder = if self.to_file {
-            builder.sink(sink::File::truncate(file).map_err(|error| error.to_string())?)
+            let file = sink::File::truncate(file).map_err(|error| error.to_string())?;
+            builder.sink_with(file, format)
         } else {
-            builder.sink(sink::Null)
+            builder.sink_with(sink::Null, format)
         };
         let logger = builder.build().map_err(|error| error.to_string())?;
         if self.seconds.is_empty() {
@@ -251,8 +270,11 @@ impl Case {
         let mut count = 0_u64;
         while input.read_line(&mut line).map_err(cannot_read)? > 0 {
             count += 1;
-            let (producer, message) =
-                parse(&line).ok_or_else(|| format!("line {count} is no record: {line:?}"))?;
+            let (producer, message) = match self.form {
+                Form::Text => parse(&line).map(|(number, text)| (number, Cow::Borrowed(text))),
+                Form::Json => parse_json(&line, count),
+            }
+            .ok_or_else(|| format!("line {count} is no record: {line:?}"))?;
             let number = next
                 .get_mut(producer)
                 .ok_or_else(|| format!("line {count} is of an unknown thread: {line:?}"))?;
@@ -280,7 +302,13 @@ impl Case {
             .text("case", self.name)
             .count("producers", self.producers)
             .text("clock", "tsc")
-            .text("format", "text")
+            .text(
+                "format",
+                match self.form {
+                    Form::Text => "text",
+                    Form::Json => "json",
+                },
+            )
             .count("lines", lines)
             .measured("seconds", seconds, 4)
             .measured("lines_per_s", rate(seconds), 0)
@@ -288,6 +316,22 @@ impl Case {
             .measured("slowest_lines_per_s", rate(slowest), 0)
             .count("runs", self.seconds.len() as u64)
     }
+}
+
+/// The producer's number and the message of a line of JSON, which is record `seq`.
+fn parse_json(line: &str, seq: u64) -> Option<(usize, Cow<'static, str>)> {
+    let line: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).ok()?;
+    let text = |key| line.get(key)?.as_str();
+    let is_record = line.len() == 8
+        && text("ts")?.len() == 30
+        && text("level")? == "INFO"
+        && text("target")? == "throughput"
+        && text("file")?.ends_with("throughput.rs")
+        && line["line"].as_u64()? > 0
+        && line["seq"].as_u64()? == seq;
+    let producer = text("thread")?.strip_prefix("producer-")?.parse().ok()?;
+    let message = text("msg")?.to_owned();
+    Some((producer, message.into())).filter(|_| is_record)
 }
 
 /// The producer's number and the message of a line such as

@@ -131,7 +131,7 @@ impl AnyFormat {
 
     pub(crate) fn into_formatter(self, redaction: Arc<Redaction>) -> Formatter {
         match self.kind {
-            Kind::Lines(layout) => Formatter::Lines(Lines::new(layout, redaction)),
+            Kind::Lines(layout) => Formatter::Lines(Box::new(Lines::new(layout, redaction))),
             Kind::Custom(format) => Formatter::Custom(Shared::new(Custom::new(format, redaction))),
         }
     }
@@ -143,7 +143,7 @@ impl AnyFormat {
     reason = "there are a few of them, and every record goes through one"
 )]
 pub(crate) enum Formatter {
-    Lines(Lines),
+    Lines(Box<Lines>),
     /// A sink on a thread of its own shares it, for what is to be said there.
     Custom(Shared),
 }
@@ -167,7 +167,7 @@ impl Formatter {
     /// Another one that makes the same entries, for another thread.
     pub(crate) fn another(&self) -> Formatter {
         match self {
-            Formatter::Lines(lines) => Formatter::Lines(lines.another()),
+            Formatter::Lines(lines) => Formatter::Lines(Box::new(lines.another())),
             Formatter::Custom(custom) => Formatter::Custom(custom.clone()),
         }
     }

@@ -8,9 +8,9 @@
 //! nearly all statements, they are decoded one by one as the line is written; otherwise all are
 //! decoded first.
 
-use super::context::ContextStyle;
 use std::sync::Arc;
 
+use super::context::ContextStyle;
 use super::escape::{self, Escaping};
 use super::float;
 use super::line::{Line, Put as _};
@@ -239,12 +239,18 @@ impl Program {
             clocks.utc.put(line, occurrence.unix_nanos);
         }
         let mut decoder = Decoder::new(occurrence.payload);
-        // The next value, or the end.
+        // The next value, or the end. Not by way of `Decoder::next`, which answers in memory.
         macro_rules! next {
-            ($name:ident) => {
-                match decoder.next(Type::$name) {
-                    Some(Value::$name(value)) => value,
-                    _ => return false,
+            (chars) => {
+                match decoder.chars() {
+                    Some(chars) => chars,
+                    None => return false,
+                }
+            };
+            ($number:ident) => {
+                match decoder.take() {
+                    Some(bytes) => $number::from_le_bytes(bytes),
+                    None => return false,
                 }
             };
         }
@@ -252,32 +258,32 @@ impl Program {
             line.put(&op.literal, usize::from(op.length));
             // Integers come out of this, so that they are written in one place; all else goes on.
             let (negative, magnitude) = match op.action {
-                Action::I8 => signed(next!(I8)),
-                Action::I16 => signed(next!(I16)),
-                Action::I32 => signed(next!(I32)),
-                Action::I64 => signed(next!(I64)),
-                Action::U8 => (false, next!(U8).into()),
-                Action::U16 => (false, next!(U16).into()),
-                Action::U32 => (false, next!(U32).into()),
-                Action::U64 => (false, next!(U64)),
+                Action::I8 => signed(next!(i8)),
+                Action::I16 => signed(next!(i16)),
+                Action::I32 => signed(next!(i32)),
+                Action::I64 => signed(next!(i64)),
+                Action::U8 => (false, next!(u8).into()),
+                Action::U16 => (false, next!(u16).into()),
+                Action::U32 => (false, next!(u32).into()),
+                Action::U64 => (false, next!(u64)),
                 Action::Number => (false, occurrence.number),
                 Action::F32 => {
-                    float::put_shortest(line, next!(F32));
+                    float::put_shortest(line, next!(f32));
                     continue;
                 }
                 Action::F64 => {
-                    float::put_f64(line, next!(F64));
+                    float::put_f64(line, next!(f64));
                     continue;
                 }
                 Action::Fixed => {
-                    let (number, precision) = (next!(F64), op.operand as usize);
+                    let (number, precision) = (next!(f64), op.operand as usize);
                     if !float::put_fixed(line, number, precision) {
                         line.bytes(scratch.large_fixed::<E>(number, precision));
                     }
                     continue;
                 }
                 Action::Real => {
-                    typed::put_real(line, next!(F64));
+                    typed::put_real(line, next!(f64));
                     continue;
                 }
                 Action::Literal => continue,
@@ -292,9 +298,9 @@ impl Program {
                     continue;
                 }
                 Action::Bool => {
-                    match next!(Bool) {
-                        true => line.put(b"true", 4),
-                        false => line.put(b"false", 5),
+                    match next!(u8) {
+                        0 => line.put(b"false", 5),
+                        _ => line.put(b"true", 4),
                     }
                     continue;
                 }
@@ -303,13 +309,16 @@ impl Program {
                     continue;
                 }
                 Action::Char => {
+                    let Some(character) = char::from_u32(next!(u32)) else {
+                        return false;
+                    };
                     let mut utf8 = [0; 4];
-                    let text = next!(Char).encode_utf8(&mut utf8).as_bytes();
+                    let text = character.encode_utf8(&mut utf8).as_bytes();
                     line.bytes(escaped::<E>(text, scratch));
                     continue;
                 }
                 Action::Str => {
-                    let chars = next!(Str);
+                    let chars = next!(chars);
                     if chars.cut == 0 {
                         line.bytes(escaped::<E>(chars.kept, scratch));
                     } else {
@@ -318,7 +327,7 @@ impl Program {
                     continue;
                 }
                 Action::Text => {
-                    let chars = next!(Text);
+                    let chars = next!(chars);
                     if chars.cut == 0 {
                         line.bytes(escaped::<E>(chars.kept, scratch));
                     } else {

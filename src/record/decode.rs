@@ -87,8 +87,9 @@ impl<'a> Decoder<'a> {
         self.rest
     }
 
-    #[inline]
-    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+    /// The next bytes.
+    #[inline(always)]
+    pub(crate) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (head, rest) = self.rest.split_first_chunk::<N>()?;
         self.rest = rest;
         Some(*head)
@@ -290,8 +291,8 @@ impl<'a> Decoder<'a> {
     }
 
     /// Text is a 16-bit length, the number of bytes cut off if the length says so, the bytes.
-    #[inline]
-    fn chars(&mut self) -> Option<Chars<'a>> {
+    #[inline(always)]
+    pub(crate) fn chars(&mut self) -> Option<Chars<'a>> {
         let length = u16::from_le_bytes(self.take()?);
         let cut = if length & Type::CUT == 0 {
             0
