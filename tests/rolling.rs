@@ -270,6 +270,14 @@ fn what_cannot_work_is_refused_with_its_name() {
             "whole seconds, from one to a day, and not Every(1.5s)",
         ),
         (
+            Rolling::builder(&path).size(1).zone("+2:00"),
+            "there is no zone `+2:00`: it is not an offset",
+        ),
+        (
+            Rolling::builder(&path).size(1).zone("Europe/Nowhere"),
+            "there is no zone `Europe/Nowhere`",
+        ),
+        (
             Rolling::builder(folder.path().join("no/app.log")).size(1),
             "no does not exist",
         ),

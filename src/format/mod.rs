@@ -47,6 +47,7 @@ pub(crate) use lines::Lines;
 pub(crate) use program::Occurrence;
 pub(crate) use record::any_field;
 pub(crate) use time::date_and_time;
+pub(crate) use zone::Zone;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

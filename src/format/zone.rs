@@ -1,8 +1,10 @@
 //! Time zones: UTC and fixed offsets always, those with rules and a history by feature `time-zones`.
 
+use std::fmt;
+
 /// Where the clock on the wall hangs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Zone {
+pub(crate) enum Zone {
     /// Coordinated universal time.
     Utc,
     /// So many seconds east of it.
@@ -14,7 +16,7 @@ pub(super) enum Zone {
 
 /// The text names no zone that there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ZoneError {
+pub(crate) enum ZoneError {
     /// An offset that is not `+hh:mm`, below a day.
     Offset,
     /// The system has no rules for it.
@@ -25,9 +27,21 @@ pub(super) enum ZoneError {
     Feature,
 }
 
+impl fmt::Display for ZoneError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ZoneError::Offset => "it is not an offset such as `+02:00`",
+            #[cfg(feature = "time-zones")]
+            ZoneError::Unknown => "the system has no rules for it",
+            #[cfg(not(feature = "time-zones"))]
+            ZoneError::Feature => "names of zones, and `local`, take the feature `time-zones`",
+        })
+    }
+}
+
 impl Zone {
     /// Reads `utc`, `local`, `+hh:mm`, or a name of the IANA's database.
-    pub(super) fn parse(text: &str) -> Result<Zone, ZoneError> {
+    pub(crate) fn parse(text: &str) -> Result<Zone, ZoneError> {
         if text.eq_ignore_ascii_case("utc") {
             return Ok(Zone::Utc);
         }
@@ -55,7 +69,7 @@ impl Zone {
     }
 
     /// How many seconds it is ahead of UTC at that second since 1970.
-    pub(super) fn offset_at(&self, unix_second: u64) -> i32 {
+    pub(crate) fn offset_at(&self, unix_second: u64) -> i32 {
         match self {
             Zone::Utc => 0,
             Zone::Fixed(offset) => *offset,

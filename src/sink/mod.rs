@@ -7,11 +7,14 @@ mod batch;
 mod console;
 mod fallback;
 mod file;
+#[cfg(unix)]
+mod journald;
 mod memory;
 mod null;
 mod offload;
 mod options;
 mod rolling;
+mod syslog;
 
 use std::io;
 use std::time::Duration;
@@ -23,12 +26,15 @@ pub(crate) use batch::{Collected, Kept, Mark};
 pub use console::Console;
 pub use fallback::Fallback;
 pub use file::{File, Fsync, OpenError};
+#[cfg(unix)]
+pub use journald::Journald;
 pub use memory::Memory;
 pub use null::Null;
 pub use offload::{Destination, Offload, QueueFull};
 pub(crate) use offload::{Place, Settings as OffloadSettings};
 pub use options::SinkOptions;
 pub use rolling::{Compression, Period, Rolling, RollingBuilder};
+pub use syslog::{Facility, Syslog};
 
 pub use crate::routing::{Routes, Rule};
 

@@ -14,6 +14,8 @@ pub(crate) mod file;
 pub(crate) mod fork;
 pub(crate) mod mapping;
 pub(crate) mod membarrier;
+#[cfg(unix)]
+pub(crate) mod memfd;
 pub(crate) mod prefetch;
 #[cfg(all(
     any(feature = "signals", feature = "crash"),

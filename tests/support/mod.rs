@@ -14,6 +14,7 @@ pub mod log;
 #[cfg(unix)]
 pub mod process;
 pub mod seccomp;
+pub mod services;
 pub mod sinks;
 #[cfg(unix)]
 pub mod tally;

@@ -1,5 +1,11 @@
 //! The project's chores: `cargo xtask ci` does everything that a change has to pass.
 
+#[cfg(target_os = "linux")]
+mod services;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_services.rs"]
+mod services;
+
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -88,6 +94,15 @@ const TASKS: &[(&str, &str, &[Step])] = &[
 
 fn main() -> ExitCode {
     let wanted = env::args().nth(1).unwrap_or_default();
+    if wanted == "services" {
+        services::stop();
+        let stopped = env::args().nth(2).is_some_and(|word| word == "stop");
+        return if stopped || services::start() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        };
+    }
     let tasks: Vec<_> = TASKS
         .iter()
         .filter(|(name, ..)| wanted == "ci" || wanted == *name)
@@ -97,13 +112,22 @@ fn main() -> ExitCode {
         for (name, what, _) in TASKS {
             eprintln!("  {name:<7} {what}");
         }
+        eprintln!(
+            "\n  services [stop]  rsyslogd and systemd-journald, for the tests of their sinks"
+        );
         return ExitCode::FAILURE;
     }
     let started = Instant::now();
-    for step in tasks.iter().flat_map(|(_, _, steps)| *steps) {
-        if !run(step) {
-            return ExitCode::FAILURE;
-        }
+    let serves = wanted == "ci";
+    if serves && !services::start() {
+        return ExitCode::FAILURE;
+    }
+    let passed = tasks.iter().flat_map(|(_, _, steps)| *steps).all(run);
+    if serves {
+        services::stop();
+    }
+    if !passed {
+        return ExitCode::FAILURE;
     }
     println!("{wanted}: passed in {:.0?}", started.elapsed());
     ExitCode::SUCCESS

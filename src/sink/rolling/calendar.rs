@@ -93,6 +93,20 @@ mod tests {
         assert_eq!(next_period(midnight, DAY, |_| -3600), midnight + 3600);
     }
 
+    #[test]
+    #[cfg(feature = "time-zones")]
+    fn a_day_of_a_zone_with_summers_has_23_to_25_hours() {
+        let zone = crate::format::Zone::parse("Europe/Berlin").unwrap();
+        let next = |at| next_period(at, DAY, |at| zone.offset_at(at));
+        // From 2026-03-28T23:00Z, midnight there, over the day on which summer begins.
+        let day = 1_774_738_800;
+        assert_eq!(next(day), day + 23 * 3600);
+        assert_eq!(next(day + 23 * 3600), day + 47 * 3600);
+        // From 2026-10-24T22:00Z, over the day on which it ends.
+        let day = 1_792_879_200;
+        assert_eq!(next(day), day + 25 * 3600);
+    }
+
     /// Clocks that are set at some moment, by all sorts of steps, also at and around midnight.
     #[test]
     fn a_clock_that_is_set_begins_each_period_once() {

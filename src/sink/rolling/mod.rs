@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::file::handle::{Handle, Open};
 use super::{Batch, Fsync, OpenError, Sink};
+use crate::format::Zone;
 use crate::sys;
 use calendar::next_period;
 use keeper::{Keeper, Rules};
@@ -79,6 +80,7 @@ pub struct Rolling {
 /// A clock on some wall, by which files are begun.
 #[derive(Debug)]
 struct WallClock {
+    zone: Zone,
     /// In seconds.
     period: u64,
     /// When the file's period ends, in nanoseconds since 1970.
@@ -88,7 +90,7 @@ struct WallClock {
 impl WallClock {
     /// Sets the end of the period that this time, in nanoseconds since 1970, belongs to.
     fn begin(&mut self, now: u64) {
-        let end = next_period(now / SECOND, self.period, |_| 0);
+        let end = next_period(now / SECOND, self.period, |at| self.zone.offset_at(at));
         self.end = end.saturating_mul(SECOND);
     }
 }
@@ -100,6 +102,7 @@ impl Rolling {
             path: path.as_ref().to_owned(),
             size: None,
             period: None,
+            zone: None,
             rules: Rules::default(),
             fsync: Fsync::default(),
         }
@@ -306,6 +309,7 @@ pub struct RollingBuilder {
     path: PathBuf,
     size: Option<u64>,
     period: Option<Period>,
+    zone: Option<String>,
     rules: Rules,
     fsync: Fsync,
 }
@@ -322,6 +326,13 @@ impl RollingBuilder {
     /// belongs to the file of its time; those that come more than a second late go where the log is.
     pub fn every(mut self, period: Period) -> Self {
         self.period = Some(period);
+        self
+    }
+
+    /// Where the clock of [`every`](Self::every) hangs; default `utc`. Also `+hh:mm`, and with the
+    /// feature `time-zones` `local` and the names of the IANA's database, such as `Europe/Berlin`.
+    pub fn zone(mut self, zone: impl Into<String>) -> Self {
+        self.zone = Some(zone.into());
         self
     }
 
@@ -378,6 +389,11 @@ impl RollingBuilder {
                 invalid(format!("{text}, and not {period:?}"))
             })?),
         };
+        let zone = match &self.zone {
+            None => Zone::Utc,
+            Some(text) => Zone::parse(text)
+                .map_err(|error| invalid(format!("there is no zone `{text}`: {error}")))?,
+        };
         let names = Names::new(&self.path).map_err(error)?;
         let handle = Handle::open(&self.path, Open::Append, self.fsync)?;
         // Another file will be made here.
@@ -388,7 +404,11 @@ impl RollingBuilder {
         let written = found.modified().unwrap_or(now);
         let begun = found.created().map_or(written, |made| made.min(written));
         let clock = period.map(|period| {
-            let mut clock = WallClock { period, end: 0 };
+            let mut clock = WallClock {
+                zone,
+                period,
+                end: 0,
+            };
             // A file of an earlier period is closed with the first record.
             let belongs_to = if handle.length() == 0 { now } else { written };
             clock.begin(unix_nanos(belongs_to));
