@@ -142,7 +142,7 @@ struct Message {
 }
 
 impl Message {
-    const MOST: usize = 120;
+    const MOST: usize = 104;
 
     fn as_str(&self) -> &str {
         std::str::from_utf8(&self.text[..self.length]).unwrap_or_default()
