@@ -20,6 +20,7 @@ use support::{LONG, Log, Random, scaled, wait_for};
 
 fn logger(sink: Rolling) -> RingLogger {
     RingLogger::builder()
+        .closing_record(false)
         .overflow(Overflow::Block)
         .sink(sink)
         .build()
@@ -218,6 +219,7 @@ fn where_no_new_file_can_be_made_the_old_one_goes_on() {
     let path = folder.path().join("app.log");
     let memory = Memory::new();
     let logger = RingLogger::builder()
+        .closing_record(false)
         .sink(Rolling::builder(&path).size(1000).open().unwrap())
         .sink(memory.clone())
         .build()

@@ -19,7 +19,11 @@ use support::services::Services;
 use support::{LONG, scaled, wait_for};
 
 fn logger(syslog: Syslog) -> RingLogger {
-    RingLogger::builder().sink(syslog).build().unwrap()
+    RingLogger::builder()
+        .closing_record(false)
+        .sink(syslog)
+        .build()
+        .unwrap()
 }
 
 /// The messages of a program in rsyslogd's log: what stands before its name, and behind it.
@@ -101,6 +105,7 @@ fn split(datagram: &[u8]) -> (String, String) {
 fn another_format_is_the_message() {
     let server = UdpSocket::bind("127.0.0.1:0").unwrap();
     let logger = RingLogger::builder()
+        .closing_record(false)
         .sink_with(
             Syslog::udp(server.local_addr().unwrap()).unwrap(),
             SinkOptions::new().format(Json::new()),
@@ -228,6 +233,7 @@ fn over_tcp_a_slow_server_gets_every_message_whole() {
     };
     assert_eq!(set, 0);
     let logger = RingLogger::builder()
+        .closing_record(false)
         .overflow(Overflow::Block)
         .sink(Syslog::tcp(server.local_addr().unwrap()).unwrap())
         .build()
