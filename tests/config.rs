@@ -106,11 +106,24 @@ fn every_key_sets_what_its_method_does() {
     let shutdown = Builder::default()
         .shutdown_deadline(Duration::from_secs(90))
         .exit_hook(false)
+        .closing_record(false)
         .print_report(true);
     check_both(
-        "shutdown = { deadline = '1.5m', exit_hook = false, print_report = true }",
-        r#"{"shutdown": {"deadline": "90s", "exit_hook": false, "print_report": true}}"#,
+        "[shutdown]\ndeadline = '1.5m'\nexit_hook = false\nclosing_record = false\n\
+         print_report = true",
+        r#"{"shutdown": {"deadline": "90s", "exit_hook": false, "closing_record": false,
+            "print_report": true}}"#,
         &shutdown,
+    );
+    check_both(
+        "backtrace = { records = 100, levels = ['info', 'debug'], on = 'warn' }",
+        r#"{"backtrace": {"records": 100, "levels": ["debug", "info"], "on": "WARN"}}"#,
+        &Builder::default().backtrace(100, Level::Info..=Level::Debug, Level::Warn),
+    );
+    check_both(
+        "backtrace.records = 7",
+        r#"{"backtrace": {"records": 7}}"#,
+        &Builder::default().backtrace(7, Level::Debug..=Level::Trace, Level::Error),
     );
     #[cfg(all(feature = "signals", feature = "crash"))]
     check_both(
@@ -311,6 +324,60 @@ fn a_file_makes_a_logger_that_writes_there() {
     }
 }
 
+/// What is received is what was configured.
+#[test]
+#[cfg(target_os = "linux")]
+#[cfg_attr(miri, ignore = "miri has no such sockets")]
+fn servers_are_reached_where_they_are_said_to_be() {
+    use std::net::UdpSocket;
+    use std::os::unix::net::UnixDatagram;
+
+    let folder = tempfile::tempdir().unwrap();
+    let unix = |name: &str| {
+        let path = folder.path().join(name);
+        (
+            UnixDatagram::bind(&path).unwrap(),
+            path.display().to_string(),
+        )
+    };
+    let (log, log_path) = unix("log");
+    let (journal, journal_path) = unix("journal");
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = udp.local_addr().unwrap();
+    for (keys, wanted) in [
+        (
+            format!(
+                "kind = 'syslog'\npath = '{log_path}'\nfacility = 'local0'\napp_name = 'matcher'"
+            ),
+            "matcher",
+        ),
+        (
+            format!("kind = 'syslog'\ntransport = 'udp'\naddress = '{address}'\nhostname = 'here'"),
+            " here ",
+        ),
+        (
+            format!("kind = 'journald'\npath = '{journal_path}'\nidentifier = 'matcher'"),
+            "SYSLOG_IDENTIFIER=matcher",
+        ),
+    ] {
+        let config = Config::from_toml(&format!("[[sinks]]\n{keys}")).unwrap();
+        let logger = config.builder().unwrap().build().unwrap();
+        info!(logger: &logger, "n {}", 1);
+        logger.flush(LONG).unwrap();
+        let mut message = [0; 4096];
+        let length = match &*keys {
+            keys if keys.contains("udp") => udp.recv(&mut message),
+            keys if keys.contains("journald") => journal.recv(&mut message),
+            _ => log.recv(&mut message),
+        };
+        let message = String::from_utf8_lossy(&message[..length.unwrap()]).into_owned();
+        assert!(
+            message.contains(wanted) && message.contains("n 1"),
+            "{message}"
+        );
+    }
+}
+
 #[test]
 fn every_mistake_is_told_with_its_line_and_what_was_meant() {
     for (toml, expected) in [
@@ -328,8 +395,8 @@ fn every_mistake_is_told_with_its_line_and_what_was_meant() {
         ),
         (
             "[shutdown]\ncolour = 3\n",
-            "line 2: `shutdown.colour` is not a key; there are `crash_handler`, `deadline`, \
-             `exit_hook`, `print_report`, `signals`",
+            "line 2: `shutdown.colour` is not a key; there are `closing_record`, \
+             `crash_handler`, `deadline`, `exit_hook`, `print_report`, `signals`",
         ),
         (
             "[ring]\n\noverflow = 'blok'\n",
@@ -458,6 +525,23 @@ fn every_mistake_is_told_with_its_line_and_what_was_meant() {
         (
             "[[routing.routes]]\nto = 'app'\n[routing.routes.when]\ntarge = 'bank'\n",
             "line 4: `routing.routes[0].when.targe` is not a key; did you mean `target`?",
+        ),
+        (
+            "[backtrace]\non = 'error'\n",
+            "line 1: `backtrace` lacks the key `records`",
+        ),
+        (
+            "[[sinks]]\nkind = 'syslog'\ntransport = 'udp'\n",
+            "line 1: `sinks[0]` lacks the key `address`",
+        ),
+        (
+            "[[sinks]]\nkind = 'syslog'\naddress = 'loghost:514'\n",
+            "line 3: `sinks[0].address` is not a key; there are `app_name`, `facility`, `fallback`, \
+             `filter`, `format`, `hostname`, `kind`, `level`, `name`, `offload`, `path`, `transport`",
+        ),
+        (
+            "[[sinks]]\nkind = 'syslog'\nfacility = 'locale3'\n",
+            "line 3: `sinks[0].facility` cannot be \"locale3\"; did you mean \"local3\"?",
         ),
         (
             "[redaction]\nfields = ['a', 3]\n",

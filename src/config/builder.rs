@@ -64,7 +64,12 @@ pub(crate) struct Backtrace {
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let sinks: Vec<&str> = self.sinks.iter().map(|sink| &*sink.name).collect();
-        f.debug_struct("Builder")
+        let mut builder = f.debug_struct("Builder");
+        #[cfg(feature = "signals")]
+        builder.field("signals", &self.signals);
+        #[cfg(feature = "crash")]
+        builder.field("crash_handler", &self.crash_handler);
+        builder
             .field("lanes", &self.lanes)
             .field("lane_capacity", &self.lane_capacity)
             .field("shared_capacity", &self.shared_capacity)
@@ -132,7 +137,7 @@ impl Builder {
     /// The most slots that a ring can have: 64 GiB.
     pub(super) const MOST_CAPACITY: usize = 1 << 30;
     /// The most records that a backtrace can keep.
-    const MOST_BACKTRACE: usize = 1 << 20;
+    pub(super) const MOST_BACKTRACE: usize = 1 << 20;
     /// The most lanes that a logger can have.
     pub(super) const MOST_LANES: usize = 1 << 16;
 

@@ -1,15 +1,17 @@
 //! The keys of a configuration, and what each of them sets.
 
+use std::ops::RangeInclusive;
+
 use super::builder::Builder;
 use super::node::Table;
 use super::policy::{Idle, Overflow};
-use super::reader::{Path, Reader, Reading};
+use super::reader::{Fault, Path, Reader, Reading};
 use super::rules;
 use super::sinks::{self, SinkPlan};
 use crate::clock::Clock;
 use crate::filter::Filter;
 use crate::format::Redaction;
-use crate::level::LevelFilter;
+use crate::level::{Level, LevelFilter};
 use crate::record::MAX_SLOTS;
 
 /// What a configuration says: a builder without its sinks, and the sinks, which are not open yet.
@@ -38,6 +40,10 @@ impl Settings {
         let builder = keys.section("ring", |keys| read_ring(keys, builder))?;
         let builder = keys.section("consumer", |keys| read_consumer(keys, builder))?;
         let builder = keys.section("shutdown", |keys| read_shutdown(keys, builder))?;
+        let backtrace = keys.table("backtrace", read_backtrace)?;
+        let builder = set(builder, backtrace, |builder, backtrace| {
+            builder.backtrace(backtrace.records, backtrace.levels, backtrace.on)
+        });
         let builder = keys.section("redaction", |keys| read_redaction(keys, builder))?;
         let routes = keys.section("routing", rules::read_routing)?;
         let sinks = keys.tables("sinks", sinks::read)?;
@@ -110,6 +116,8 @@ fn read_shutdown(keys: &mut Reader<'_>, builder: Builder) -> Reading<Builder> {
     let deadline = keys.duration("deadline")?;
     let builder = set(builder, deadline, Builder::shutdown_deadline);
     let builder = set(builder, keys.flag("exit_hook")?, Builder::exit_hook);
+    let record = keys.flag("closing_record")?;
+    let builder = set(builder, record, Builder::closing_record);
     let print = keys.flag("print_report")?;
     let builder = set(builder, print, Builder::print_report);
     let signals = keys.flag("signals")?;
@@ -141,6 +149,38 @@ fn refuse_without_feature(
         }
         _ => Ok(()),
     }
+}
+
+/// What is kept for what reason.
+struct Backtrace {
+    records: usize,
+    levels: RangeInclusive<Level>,
+    on: Level,
+}
+
+fn read_backtrace(keys: &mut Reader<'_>) -> Reading<Backtrace> {
+    let mut levels = Vec::new();
+    for (place, word) in keys
+        .text_or_texts("levels")?
+        .into_iter()
+        .flatten()
+        .enumerate()
+    {
+        let level = word.parse::<Level>().map_err(|error| Fault {
+            path: keys.path().key("levels").place(place),
+            problem: format!("is {word:?}: {error}"),
+        })?;
+        levels.push(level);
+    }
+    let on = keys.parsed("on", str::parse::<Level>)?;
+    let records = keys.number("records", 1..=Builder::MOST_BACKTRACE)?;
+    let least = levels.iter().min().unwrap_or(&Level::Debug);
+    let most = levels.iter().max().unwrap_or(&Level::Trace);
+    Ok(Backtrace {
+        records: records.ok_or_else(|| keys.lacks("records"))?,
+        levels: *least..=*most,
+        on: on.unwrap_or(Level::Error),
+    })
 }
 
 fn read_redaction(keys: &mut Reader<'_>, builder: Builder) -> Reading<Builder> {

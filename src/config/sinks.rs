@@ -1,15 +1,18 @@
 //! The sinks of a configuration: read and checked with all the rest, opened when it is put to use.
 
 use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::reader::{Fault, Path, Reader, Reading, parse_duration};
 use super::{formats, rules};
 use crate::level::LevelFilter;
+#[cfg(unix)]
+use crate::sink::Journald;
 use crate::sink::{
-    Compression, Console, Destination, Fallback, File, Fsync, Null, Offload, OffloadSettings,
-    Period, QueueFull, Rolling, RollingBuilder, Sink, SinkOptions,
+    Compression, Console, Destination, Facility, Fallback, File, Fsync, Null, Offload,
+    OffloadSettings, Period, QueueFull, Rolling, RollingBuilder, Sink, SinkOptions, Syslog,
 };
 
 /// A sink that is not open yet.
@@ -31,9 +34,30 @@ enum Kind {
         fsync: Fsync,
     },
     Rolling(RollingBuilder),
+    Syslog(SyslogPlan),
+    Journald {
+        path: Option<PathBuf>,
+        identifier: Option<String>,
+    },
     Stdout,
     Stderr,
     Null,
+}
+
+/// A log server, and how messages to it look.
+#[derive(Debug)]
+struct SyslogPlan {
+    server: Server,
+    facility: Facility,
+    app_name: Option<String>,
+    hostname: Option<String>,
+}
+
+#[derive(Debug)]
+enum Server {
+    Unix(Option<PathBuf>),
+    Udp(String),
+    Tcp(String),
 }
 
 /// The sink that stands in for another, and when.
@@ -81,13 +105,17 @@ fn read_kind(keys: &mut Reader<'_>) -> Reading<Kind> {
     enum Word {
         File,
         Rolling,
+        Syslog,
+        Journald,
         Stdout,
         Stderr,
         Null,
     }
-    const WORDS: [(&str, Word); 5] = [
+    const WORDS: [(&str, Word); 7] = [
         ("file", Word::File),
         ("rolling", Word::Rolling),
+        ("syslog", Word::Syslog),
+        ("journald", Word::Journald),
         ("stdout", Word::Stdout),
         ("stderr", Word::Stderr),
         ("null", Word::Null),
@@ -100,6 +128,11 @@ fn read_kind(keys: &mut Reader<'_>) -> Reading<Kind> {
             path: keys.required_text("path")?.into(),
         },
         Word::Rolling => Kind::Rolling(read_rolling(keys)?),
+        Word::Syslog => Kind::Syslog(read_syslog(keys)?),
+        Word::Journald => Kind::Journald {
+            path: keys.text("path")?.map(PathBuf::from),
+            identifier: keys.text("identifier")?.map(str::to_owned),
+        },
         Word::Stdout => Kind::Stdout,
         Word::Stderr => Kind::Stderr,
         Word::Null => Kind::Null,
@@ -114,6 +147,7 @@ fn read_rolling(keys: &mut Reader<'_>) -> Reading<RollingBuilder> {
     let bytes = keys.bytes("keep_bytes", 0..=usize::MAX)?;
     let compression = keys.parsed("compress", parse_compression)?;
     let fsync = keys.parsed("fsync", parse_fsync)?;
+    let zone = keys.text("zone")?;
     let mut rolling = Rolling::builder(keys.required_text("path")?);
     if size.is_none() && every.is_none() {
         return Err(Fault {
@@ -126,6 +160,9 @@ fn read_rolling(keys: &mut Reader<'_>) -> Reading<RollingBuilder> {
     }
     if let Some(period) = every {
         rolling = rolling.every(period);
+    }
+    if let Some(zone) = zone {
+        rolling = rolling.zone(zone);
     }
     if let Some(files) = files {
         rolling = rolling.keep_files(files);
@@ -144,6 +181,56 @@ fn read_rolling(keys: &mut Reader<'_>) -> Reading<RollingBuilder> {
     }
     Ok(rolling)
 }
+
+fn read_syslog(keys: &mut Reader<'_>) -> Reading<SyslogPlan> {
+    #[derive(Clone, Copy)]
+    enum Transport {
+        Unix,
+        Udp,
+        Tcp,
+    }
+    let transports = [
+        ("unix", Transport::Unix),
+        ("udp", Transport::Udp),
+        ("tcp", Transport::Tcp),
+    ];
+    let transport = keys.choice("transport", &transports)?;
+    let facility = keys.choice("facility", &FACILITIES)?.unwrap_or_default();
+    let app_name = keys.text("app_name")?.map(str::to_owned);
+    let hostname = keys.text("hostname")?.map(str::to_owned);
+    let server = match transport.unwrap_or(Transport::Unix) {
+        Transport::Unix => Server::Unix(keys.text("path")?.map(PathBuf::from)),
+        Transport::Udp => Server::Udp(keys.required_text("address")?.to_owned()),
+        Transport::Tcp => Server::Tcp(keys.required_text("address")?.to_owned()),
+    };
+    Ok(SyslogPlan {
+        server,
+        facility,
+        app_name,
+        hostname,
+    })
+}
+
+const FACILITIES: [(&str, Facility); 18] = [
+    ("user", Facility::User),
+    ("mail", Facility::Mail),
+    ("daemon", Facility::Daemon),
+    ("auth", Facility::Auth),
+    ("lpr", Facility::Lpr),
+    ("news", Facility::News),
+    ("uucp", Facility::Uucp),
+    ("cron", Facility::Cron),
+    ("authpriv", Facility::AuthPriv),
+    ("ftp", Facility::Ftp),
+    ("local0", Facility::Local0),
+    ("local1", Facility::Local1),
+    ("local2", Facility::Local2),
+    ("local3", Facility::Local3),
+    ("local4", Facility::Local4),
+    ("local5", Facility::Local5),
+    ("local6", Facility::Local6),
+    ("local7", Facility::Local7),
+];
 
 fn parse_fsync(text: &str) -> Result<Fsync, String> {
     match text {
@@ -258,6 +345,43 @@ impl FallbackPlan {
     }
 }
 
+impl SyslogPlan {
+    fn open(self) -> io::Result<Syslog> {
+        let mut syslog = match &self.server {
+            #[cfg(unix)]
+            Server::Unix(None) => Syslog::unix()?,
+            #[cfg(unix)]
+            Server::Unix(Some(path)) => Syslog::unix_at(path)?,
+            #[cfg(not(unix))]
+            Server::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
+            Server::Udp(address) => Syslog::udp(&**address)?,
+            Server::Tcp(address) => Syslog::tcp(&**address)?,
+        };
+        syslog = syslog.facility(self.facility);
+        if let Some(name) = &self.app_name {
+            syslog = syslog.app_name(name);
+        }
+        if let Some(name) = &self.hostname {
+            syslog = syslog.hostname(name);
+        }
+        Ok(syslog)
+    }
+}
+
+#[cfg(unix)]
+fn open_journald(path: Option<PathBuf>, identifier: Option<String>) -> io::Result<Box<dyn Sink>> {
+    let journal = path.map_or_else(Journald::new, Journald::at)?;
+    Ok(match identifier {
+        Some(name) => Box::new(journal.identifier(name)),
+        None => Box::new(journal),
+    })
+}
+
+#[cfg(not(unix))]
+fn open_journald(_path: Option<PathBuf>, _identifier: Option<String>) -> io::Result<Box<dyn Sink>> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 impl Kind {
     fn open(self) -> Result<Box<dyn Sink>, OpenFault> {
         Ok(match self {
@@ -274,6 +398,8 @@ impl Kind {
                 Box::new(open(path)?.fsync(fsync))
             }
             Kind::Rolling(rolling) => Box::new(rolling.open()?),
+            Kind::Syslog(plan) => Box::new(plan.open()?),
+            Kind::Journald { path, identifier } => open_journald(path, identifier)?,
             Kind::Stdout => Box::new(Console::stdout()),
             Kind::Stderr => Box::new(Console::stderr()),
             Kind::Null => Box::new(Null),
@@ -327,6 +453,7 @@ mod tests {
             ("every = 'hour'", rolling().every(Period::Hour)),
             ("every = 'day'", rolling().every(Period::Day)),
             ("every = '6h'", rolling().every(six_hours)),
+            ("zone = '+02:00'", rolling().zone("+02:00")),
             ("keep_files = 0", rolling().keep_files(0)),
             (
                 "keep_age = '1d'",
@@ -344,6 +471,56 @@ mod tests {
                 &Kind::Rolling(rolling),
             );
         }
+    }
+
+    #[test]
+    fn the_keys_of_servers_are_their_methods() {
+        let syslog = |server, facility| {
+            Kind::Syslog(SyslogPlan {
+                server,
+                facility,
+                app_name: None,
+                hostname: None,
+            })
+        };
+        let user = Facility::User;
+        check("kind = 'syslog'", &syslog(Server::Unix(None), user));
+        check(
+            "kind = 'syslog'\npath = '/run/log'",
+            &syslog(Server::Unix(Some("/run/log".into())), user),
+        );
+        for (word, server) in [
+            ("udp", Server::Udp("h:514".into())),
+            ("tcp", Server::Tcp("h:514".into())),
+        ] {
+            check(
+                &format!("kind = 'syslog'\ntransport = '{word}'\naddress = 'h:514'"),
+                &syslog(server, user),
+            );
+        }
+        for (word, facility) in FACILITIES {
+            assert_eq!(word, format!("{facility:?}").to_lowercase());
+            check(
+                &format!("kind = 'syslog'\nfacility = '{word}'"),
+                &syslog(Server::Unix(None), facility),
+            );
+        }
+        check(
+            "kind = 'syslog'\napp_name = 'matcher'\nhostname = 'here'",
+            &Kind::Syslog(SyslogPlan {
+                server: Server::Unix(None),
+                facility: user,
+                app_name: Some("matcher".into()),
+                hostname: Some("here".into()),
+            }),
+        );
+        check(
+            "kind = 'journald'\npath = '/run/j'\nidentifier = 'matcher'",
+            &Kind::Journald {
+                path: Some("/run/j".into()),
+                identifier: Some("matcher".into()),
+            },
+        );
     }
 
     #[test]
