@@ -28,7 +28,9 @@ fn logging(format: impl Into<AnyFormat>) -> (RingLogger, Memory) {
 }
 
 fn builder() -> Builder {
-    RingLogger::builder().level(LevelFilter::Trace)
+    RingLogger::builder()
+        .level(LevelFilter::Trace)
+        .closing_record(false)
 }
 
 /// What a thread of this name writes.
@@ -483,7 +485,8 @@ fn what_the_logger_says_itself_has_the_form_of_the_rest() {
         .iter()
         .filter(|line| line["target"] == "ringlog")
         .collect();
-    assert_eq!(own.len(), 1, "{lines:?}");
+    // The other one says that the log is closed.
+    assert_eq!(own.len(), 2, "{lines:?}");
     assert!(
         own[0]["msg"]
             .as_str()
@@ -565,6 +568,7 @@ mod terminal {
         let name = "terminal::a_terminal_has_colours_unless_the_environment_says_otherwise";
         if child::is_child() {
             let logger = RingLogger::builder()
+                .closing_record(false)
                 .sink(Console::stderr())
                 .build()
                 .unwrap();

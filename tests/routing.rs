@@ -23,6 +23,7 @@ fn each_sink_has_its_own_level_filter_and_format() {
     let sinks: [Memory; 5] = Default::default();
     let [all, errors, bank, accounts, json] = &sinks;
     let logger = RingLogger::builder()
+        .closing_record(false)
         .level(LevelFilter::Trace)
         .sink_with(all.clone(), plain())
         .sink_with(errors.clone(), plain().level(Level::Error))
@@ -68,6 +69,7 @@ fn the_first_route_that_holds_decides() {
     let sinks: [Memory; 3] = Default::default();
     let [app, audit, pager] = &sinks;
     let logger = RingLogger::builder()
+        .closing_record(false)
         .sink_with(app.clone(), plain().name("app"))
         .sink_with(audit.clone(), plain().name("audit"))
         .sink_with(pager.clone(), plain().name("pager").level(Level::Error))
@@ -96,6 +98,7 @@ fn the_first_route_that_holds_decides() {
 #[test]
 fn a_route_that_leads_nowhere_is_an_error_that_names_it() {
     let error = RingLogger::builder()
+        .closing_record(false)
         .sink_with(Memory::new(), plain().name("app"))
         .routes(Routes::new().route(Rule::target("bank"), ["audit"]))
         .build()
@@ -111,6 +114,7 @@ fn a_failing_sink_loses_only_what_it_wanted() {
     let books = Books::new();
     let all = Memory::new();
     let logger = RingLogger::builder()
+        .closing_record(false)
         .sink_with(
             Scripted::new("bad", |_| Err(io::Error::other("broken"))),
             plain().level(Level::Warn),
@@ -142,6 +146,7 @@ fn the_account_is_exact_whatever_an_entry_looks_like() {
     let mut copy = taken.clone();
     let raw = Text::pattern("{message}").unwrap().escape(false);
     let logger = RingLogger::builder()
+        .closing_record(false)
         .thread(false)
         .sink_with(
             Scripted::new("bad", move |batch| {
@@ -186,6 +191,7 @@ fn gaps_are_told_to_every_sink_whose_level_lets_warnings_through() {
     let sinks: [Memory; 3] = Default::default();
     let [bank, warnings, errors] = &sinks;
     let logger = RingLogger::builder()
+        .closing_record(false)
         .thread(false)
         .lanes(1)
         .lane_capacity(16)

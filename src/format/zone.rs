@@ -69,6 +69,10 @@ impl Zone {
     }
 
     /// How many seconds it is ahead of UTC at that second since 1970.
+    #[cfg_attr(
+        not(feature = "time-zones"),
+        expect(unused_variables, reason = "only the rules of a zone depend on it")
+    )]
     pub(crate) fn offset_at(&self, unix_second: u64) -> i32 {
         match self {
             Zone::Utc => 0,
