@@ -309,6 +309,7 @@ impl Builder {
     /// let logger = RingLogger::builder()
     ///     .level(Level::Info)
     ///     .backtrace(1000, Level::Debug..=Level::Trace, Level::Error)
+    ///     .closing_record(false)
     ///     .sink(memory.clone())
     ///     .build()?;
     /// debug!(logger: &logger, "the order was {}", 17);

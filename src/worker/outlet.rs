@@ -392,7 +392,9 @@ impl Outlet {
             return;
         }
         self.untold_losses += records;
-        self.had_failed = true;
+        let busy = self.is_busy();
+        self.too_slow |= busy;
+        self.had_failed |= !busy;
         let error = self.trouble.as_ref().map(|trouble| trouble.error.clone());
         self.unreported = error.or(self.unreported.take());
     }
