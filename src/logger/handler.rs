@@ -31,7 +31,8 @@ const SHORT: usize = 256;
 /// other record, and carries no [context](crate::context) of the thread's.
 ///
 /// Types that are formatted at the call run their own code, which has to be fit for a handler, and
-/// need about 8 KiB of stack, as do arguments of more than 256 bytes; all others need less than one.
+/// need about 8 KiB of stack, as do arguments of more than 256 bytes; all others need less than one
+/// in an optimized build, and up to 6 KiB in a debug build.
 /// The level of a statement that has never run outside of a handler is all that the filter looks at
 /// until the consumer has seen it once.
 ///

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::core::Core;
 use crate::config::Overflow;
+use crate::sys;
 
 /// How long a blocked producer waits for a consumer that does not move.
 const CONSUMER_IS_STUCK: Duration = Duration::from_secs(10);
@@ -76,7 +77,8 @@ impl<'a> Wait<'a> {
         if now - began >= limit || now - moved >= CONSUMER_IS_STUCK {
             return false;
         }
-        thread::sleep(Self::SLEEP.min(limit));
+        // Whatever ended it, there may be room now.
+        sys::thread::nap(Self::SLEEP.min(limit));
         true
     }
 }

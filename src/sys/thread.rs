@@ -1,5 +1,7 @@
 //! The identity of a thread, and which signals it gets.
 
+use std::time::Duration;
+
 /// A number that no other live thread of the process has; never 0. On Linux it is the kernel's id,
 /// which `top -H`, `perf` and `/proc` show as well.
 ///
@@ -80,6 +82,23 @@ mod platform {
             id.get()
         })
     }
+}
+
+/// Sleeps for so long, or less: a signal that is handled meanwhile ends it. The library's own sleep
+/// goes on for the rest, and never ends where signals come faster than that.
+pub(crate) fn nap(longest: Duration) {
+    #[cfg(all(unix, not(miri)))]
+    {
+        let time = libc::timespec {
+            tv_sec: libc::time_t::try_from(longest.as_secs()).unwrap_or(libc::time_t::MAX),
+            // Less than 10^9, which fits whatever the type is.
+            tv_nsec: longest.subsec_nanos() as _,
+        };
+        // SAFETY: the time lives through the call, and what is left of it is not asked for.
+        unsafe { libc::nanosleep(&time, std::ptr::null_mut()) };
+    }
+    #[cfg(not(all(unix, not(miri))))]
+    std::thread::sleep(longest);
 }
 
 #[cfg(test)]
