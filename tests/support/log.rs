@@ -86,7 +86,14 @@ impl Log {
             text.is_empty() || text.ends_with('\n'),
             "the last line is torn"
         );
-        let mut lines: Vec<_> = text.lines().map(Line::parse).collect();
+        let all: Vec<&str> = text.lines().collect();
+        let parse = |(place, line): (usize, &&str)| {
+            Line::try_parse(line).unwrap_or_else(|| {
+                let around = &all[place.saturating_sub(2)..all.len().min(place + 3)];
+                panic!("not a line of the log: {line:?}, in {around:#?}")
+            })
+        };
+        let mut lines: Vec<_> = all.iter().enumerate().map(parse).collect();
         let is_closed = lines.last().is_some_and(Line::is_closing);
         let closing = if is_closed { lines.pop() } else { None };
         Log { lines, closing }

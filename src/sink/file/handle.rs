@@ -171,7 +171,11 @@ impl Handle {
     /// Opens the name again, and closes what was open; or goes on with that.
     pub(in crate::sink) fn reopen(&mut self) -> io::Result<()> {
         if self.identity.is_some() {
-            let new = Handle::open(&self.path, Open::Again, self.syncer.policy())?;
+            let mut new = Handle::open(&self.path, Open::Again, self.syncer.policy())?;
+            if new.identity == self.identity {
+                // What its end looks like may be the work of another process that is writing now.
+                new.torn = self.torn;
+            }
             let mut old = std::mem::replace(self, new);
             old.close()?;
         }
@@ -219,16 +223,33 @@ fn open(path: &Path, how: Open) -> io::Result<fs::File> {
     options.open(path)
 }
 
-/// Whether the last line of the file has no end. A file that may not be read is taken at its best.
+/// Whether the last line of the file has no end, and nobody is about to write it. A file that may not
+/// be read is taken at its best.
 fn ends_within_line(path: &Path) -> bool {
-    let last_byte = || {
+    const PAUSE: Duration = Duration::from_millis(2);
+    let end = || {
         let mut file = fs::File::open(path)?;
+        let length = file.seek(SeekFrom::End(0))?;
         file.seek(SeekFrom::End(-1))?;
         let mut byte = [0];
         file.read_exact(&mut byte)?;
-        Ok::<u8, io::Error>(byte[0])
+        Ok::<_, io::Error>((length, byte[0]))
     };
-    last_byte().is_ok_and(|byte| byte != b'\n')
+    let mut before = None;
+    // A file that always grows is somebody's who is alive, and ends his lines himself.
+    for _ in 0..16 {
+        match end() {
+            Ok((length, byte)) if byte != b'\n' => {
+                if before == Some(length) {
+                    return true;
+                }
+                before = Some(length);
+            }
+            _ => return false,
+        }
+        std::thread::sleep(PAUSE);
+    }
+    false
 }
 
 /// What tells a file from every other.
