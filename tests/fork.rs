@@ -47,6 +47,15 @@ fn fork(body: impl FnOnce()) -> i32 {
     }
 }
 
+/// Set when this goes, by a panic too: threads that run until then do not run for ever.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Asserts that it takes no longer than waiting for nothing does.
 #[track_caller]
 fn at_once<R>(what: &str, run: impl FnOnce() -> R) -> R {
@@ -222,6 +231,7 @@ fn a_child_of_a_busy_process_never_hangs() {
         let number = AtomicU64::new(0);
         let children = 60;
         thread::scope(|scope| {
+            let _stop = Stop(&stop);
             for _ in 0..2 {
                 scope.spawn(|| {
                     while !stop.load(Ordering::Relaxed) {
@@ -267,7 +277,6 @@ fn a_child_of_a_busy_process_never_hangs() {
                 });
                 assert_eq!(status, 0, "child {child}");
             }
-            stop.store(true, Ordering::Relaxed);
         });
         let report = logger.shutdown(LONG);
         books.check_report(&logger, &report);

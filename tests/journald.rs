@@ -44,6 +44,7 @@ fn the_journal_has_every_record_with_its_fields() {
     let journal = Journald::at(services.get("journal-socket")).unwrap();
     let logger = RingLogger::builder()
         .sink(journal.identifier(&program))
+        .closing_record(false)
         .build()
         .unwrap();
     let long = "x".repeat(3000);

@@ -43,7 +43,7 @@ pub struct Core {
     pub(super) has_consumer: bool,
     /// How long a shutdown may take that nobody named a deadline for.
     pub(super) deadline: Duration,
-    /// The consumer thread, until somebody has waited for its end.
+    /// The consumer thread, until somebody has waited for its end. Nobody can in a forked child.
     consumer: Mutex<Option<JoinHandle<()>>>,
     /// Taken by whoever drains: the consumer thread for life, or the one that polls or shuts down.
     pub(super) worker: CachePadded<Exclusive<Worker>>,
@@ -171,30 +171,30 @@ impl Core {
     fn spawn_consumer(self: &Arc<Self>, pin: Option<usize>) -> Result<(), BuildError> {
         let (started, has_started) = mpsc::sync_channel(1);
         let core = self.clone();
-        let consumer = thread::Builder::new()
-            .name("ringlog".into())
-            .spawn(move || {
-                sys::thread::block_signals();
-                let pinned = pin.map_or(Ok(()), sys::affinity::pin_current_thread);
-                let ready = pinned.is_ok();
-                // Taken before the builder goes on, so that nobody else drains.
-                let mut worker = core.wait_for_worker();
-                let _ = started.send(pinned);
-                while ready && !worker.run() {
-                    drop(worker);
-                    worker = core.wait_for_worker();
-                }
-            })
-            .map_err(BuildError::Thread)?;
+        let consumer = sys::thread::spawn(c"ringlog", move || {
+            sys::thread::block_signals();
+            let pinned = pin.map_or(Ok(()), sys::affinity::pin_current_thread);
+            let ready = pinned.is_ok();
+            // Taken before the builder goes on, so that nobody else drains.
+            let mut worker = core.wait_for_worker();
+            let _ = started.send(pinned.map(|()| thread::current()));
+            while ready && !worker.run() {
+                drop(worker);
+                worker = core.wait_for_worker();
+            }
+        })
+        .map_err(BuildError::Thread)?;
         match has_started.recv() {
-            Ok(Ok(())) => {
-                self.common.control.set_consumer(consumer.thread().clone());
-                *self.consumer() = Some(consumer);
+            Ok(Ok(thread)) => {
+                self.common.control.set_consumer(thread);
+                *self.consumer() = consumer;
                 Ok(())
             }
             Ok(Err(error)) => {
                 // Its share of the logger is gone then, and the logger's place free again.
-                let _ = consumer.join();
+                if let Some(consumer) = consumer {
+                    let _ = consumer.join();
+                }
                 Err(BuildError::Pin(error))
             }
             Err(_) => Err(BuildError::Thread(std::io::Error::other(

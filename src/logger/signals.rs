@@ -5,8 +5,7 @@
 //! whatever they do, the process ends in time.
 
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use libc::{c_int, c_void, siginfo_t};
@@ -14,6 +13,7 @@ use libc::{c_int, c_void, siginfo_t};
 use super::core::Core;
 use super::{live, rescue};
 use crate::error::SignalError;
+use crate::sys;
 use crate::sys::signal::{self, Bell, Disposition, KeepErrno};
 
 /// The signals, and their names.
@@ -73,9 +73,8 @@ fn start() -> std::io::Result<()> {
     BELL.silence();
     ENDING.store(0, Ordering::Relaxed);
     REOPEN.store(0, Ordering::Relaxed);
-    thread::Builder::new()
-        .name("ringlog-signals".into())
-        .spawn(wait_for_signals)?;
+    // Never waited for.
+    drop(sys::thread::spawn(c"ringlog-signals", wait_for_signals)?);
     // Release: pairs with the Acquire in `handler`; the bell can be rung from now on.
     PROCESS.store(process, Ordering::Release);
     Ok(())
@@ -152,19 +151,25 @@ fn end_by(signal: c_int) -> ! {
     // None waits for another; the last one is this thread's own.
     let mut loggers = loggers();
     let last = loggers.pop();
-    thread::scope(|scope| {
-        for core in &loggers {
-            let shutdown = || core.shutdown(end.saturating_duration_since(Instant::now()));
-            let _ = thread::Builder::new().spawn_scoped(scope, shutdown);
-        }
-        if let Some(core) = last {
-            core.shutdown(deadline);
-        }
-    });
+    let (ending, all_ended) = mpsc::channel::<()>();
+    for core in loggers {
+        let ending = ending.clone();
+        let shutdown = move || {
+            core.shutdown(end.saturating_duration_since(Instant::now()));
+            drop(ending);
+        };
+        let _ = sys::thread::spawn(c"ringlog-ending", shutdown);
+    }
+    drop(ending);
+    if let Some(core) = last {
+        core.shutdown(deadline);
+    }
+    // Nothing is sent: it ends when the last sender is gone.
+    let _ = all_ended.recv();
     signal::restore(signal);
     signal::unblock(signal);
     signal::raise(signal);
     // The first process of a container is not ended by a signal that it has no handler for.
-    thread::sleep(END);
+    sys::thread::nap(END);
     signal::end_process(128 + signal)
 }

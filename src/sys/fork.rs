@@ -6,10 +6,19 @@
 //! process that is started without a copy (`posix_spawn`, `vfork`) does not call them.
 
 use std::io;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// How many threads are forking at the moment.
 static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
+
+/// Whether this process is a fork of one that had loggers.
+static CHILD: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process is a forked child.
+pub(crate) fn is_child() -> bool {
+    // Relaxed: written while the process had one thread only.
+    CHILD.load(Ordering::Relaxed)
+}
 
 /// Whether a thread of this process is forking.
 pub(crate) fn is_under_way() -> bool {
@@ -29,6 +38,7 @@ pub(crate) fn end_in_parent() {
 
 /// A fork is over, for the child, which has one thread only.
 pub(crate) fn end_in_child() {
+    CHILD.store(true, Ordering::Relaxed);
     UNDER_WAY.store(0, Ordering::SeqCst);
 }
 

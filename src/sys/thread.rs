@@ -1,5 +1,8 @@
 //! The identity of a thread, and which signals it gets.
 
+use std::ffi::CStr;
+use std::io;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// A number that no other live thread of the process has; never 0. On Linux it is the kernel's id,
@@ -84,6 +87,79 @@ mod platform {
     }
 }
 
+/// Starts a thread. In a forked child nobody can wait for its end, and there is no handle.
+///
+/// There the library's own threads may never come to run: each takes a lock as it starts, which is
+/// held for ever if another thread of the parent was starting at the moment of the fork.
+///
+/// # Errors
+///
+/// The kernel refuses another thread.
+pub(crate) fn spawn(
+    name: &'static CStr,
+    body: impl FnOnce() + Send + 'static,
+) -> io::Result<Option<JoinHandle<()>>> {
+    #[cfg(all(unix, not(miri)))]
+    if super::fork::is_child() {
+        return foreign::spawn(name, Box::new(body)).map(|()| None);
+    }
+    let name = name.to_string_lossy().into_owned();
+    thread::Builder::new().name(name).spawn(body).map(Some)
+}
+
+/// Threads that the standard library knows nothing of.
+#[cfg(all(unix, not(miri)))]
+mod foreign {
+    use std::ffi::{CStr, c_void};
+    use std::io;
+    use std::mem::{MaybeUninit, zeroed};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::ptr;
+
+    type Body = Box<dyn FnOnce() + Send>;
+
+    struct Start {
+        name: &'static CStr,
+        body: Body,
+    }
+
+    pub(super) fn spawn(name: &'static CStr, body: Body) -> io::Result<()> {
+        let start = Box::into_raw(Box::new(Start { name, body }));
+        // SAFETY: the attributes are initialized, used and destroyed here; `start` is the new
+        // thread's alone, or this one's again if there is none.
+        unsafe {
+            let mut attributes: libc::pthread_attr_t = zeroed();
+            let mut result = libc::pthread_attr_init(&mut attributes);
+            if result == 0 {
+                let mut thread = MaybeUninit::uninit();
+                libc::pthread_attr_setdetachstate(&mut attributes, libc::PTHREAD_CREATE_DETACHED);
+                result = libc::pthread_create(thread.as_mut_ptr(), &attributes, run, start.cast());
+                libc::pthread_attr_destroy(&mut attributes);
+            }
+            if result != 0 {
+                drop(Box::from_raw(start));
+                return Err(io::Error::from_raw_os_error(result));
+            }
+        }
+        Ok(())
+    }
+
+    extern "C" fn run(start: *mut c_void) -> *mut c_void {
+        // SAFETY: it came from `Box::into_raw` in `spawn`, and is nobody else's.
+        let Start { name, body } = *unsafe { Box::from_raw(start.cast::<Start>()) };
+        #[cfg(target_os = "linux")]
+        // SAFETY: the name ends with a zero.
+        unsafe {
+            libc::prctl(libc::PR_SET_NAME, name.as_ptr());
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = name;
+        // The hook has reported a panic; it must not go on into the C library.
+        let _ = catch_unwind(AssertUnwindSafe(body));
+        ptr::null_mut()
+    }
+}
+
 /// Sleeps for so long, or less: a signal that is handled meanwhile ends it. The library's own sleep
 /// goes on for the rest, and never ends where signals come faster than that.
 pub(crate) fn nap(longest: Duration) {
@@ -98,7 +174,7 @@ pub(crate) fn nap(longest: Duration) {
         unsafe { libc::nanosleep(&time, std::ptr::null_mut()) };
     }
     #[cfg(not(all(unix, not(miri))))]
-    std::thread::sleep(longest);
+    thread::sleep(longest);
 }
 
 #[cfg(test)]
