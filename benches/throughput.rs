@@ -5,7 +5,8 @@
 //! started yet, to the return of `shutdown`, which has then written the last byte.
 //!
 //! * `file`, `file-4`: `"Iteration: {} int: {} double: {}"` from one thread, from four;
-//! * `text121`: one string of 121 bytes, from one thread;
+//! * `text121`: one string of 121 bytes, from one thread: real lines of [Loghub] where its files
+//!   are found, see `--texts`, and otherwise made-up ones;
 //! * `null`, `null-4`: as `file`, but the text is rendered and then thrown away;
 //! * `json`, `json-null`: as `file` and `null`, in JSON.
 //!
@@ -17,6 +18,8 @@
 //! The cases run one after the other, and all of them again `--reps` times; shown is the median, and
 //! the fastest and the slowest run. Threads are not pinned unless `--pin` is given: then the consumer
 //! gets the last allowed core, and the others share the rest in turn.
+//!
+//! [Loghub]: https://github.com/logpai/loghub
 
 mod support;
 
@@ -24,8 +27,9 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -47,6 +51,8 @@ Options:
   --filter SUBSTRING   only the cases with this in their names
   --reps N             how often all cases are repeated (default 5)
   --lines N            lines per run, all threads together (default 4000000)
+  --texts FOLDER       where the lines of `text121` are cut from, which files `*.log` have
+                       (default ../shared/data/loghub, if that is there)
   --pin                pins the consumer to the last allowed core, and the other threads to the rest
   --help               prints this
 ";
@@ -60,6 +66,7 @@ struct Options {
     reps: u64,
     lines: u64,
     pin: bool,
+    texts: PathBuf,
 }
 
 /// `None`: the user asked for help.
@@ -71,6 +78,7 @@ fn options(mut arguments: Arguments) -> Result<Option<Options>, UsageError> {
         reps: if measuring { 5 } else { 1 },
         lines: if measuring { 4_000_000 } else { 20_000 },
         pin: false,
+        texts: Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/loghub"),
     };
     while let Some(argument) = arguments.next() {
         match argument.to_str() {
@@ -82,21 +90,23 @@ fn options(mut arguments: Arguments) -> Result<Option<Options>, UsageError> {
             Some("--reps") => options.reps = arguments.number("--reps", 1..=1000)?,
             Some("--lines") => options.lines = arguments.number("--lines", 1..=1_000_000_000)?,
             Some("--pin") => options.pin = true,
+            Some("--texts") => options.texts = arguments.text("--texts")?.into(),
             _ => return Err(UsageError::unknown(&argument)),
         }
     }
     Ok(Some(options))
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Message {
     Iteration,
-    Text,
+    /// One of these, in turn.
+    Text(Arc<[String]>),
 }
 
 impl Message {
     /// Logs the messages that end in the numbers `0..count`.
-    fn log_all(self, logger: &RingLogger, count: u64) {
+    fn log_all(&self, logger: &RingLogger, count: u64) {
         match self {
             Message::Iteration => {
                 for number in 0..count {
@@ -110,8 +120,7 @@ impl Message {
                     );
                 }
             }
-            Message::Text => {
-                let texts: Vec<String> = (0..TEXTS).map(text).collect();
+            Message::Text(texts) => {
                 for text in texts.iter().cycle().take(count as usize) {
                     rlog!(logger: logger, Level::Info, "{}", text);
                 }
@@ -120,7 +129,7 @@ impl Message {
     }
 
     /// Writes what message `number` should read.
-    fn render(self, number: u64, into: &mut String) {
+    fn render(&self, number: u64, into: &mut String) {
         match self {
             Message::Iteration => write!(
                 into,
@@ -130,18 +139,53 @@ impl Message {
                 number as f64 / 2.0
             )
             .expect("a string takes all text"),
-            Message::Text => into.push_str(&text(number % TEXTS)),
+            Message::Text(texts) => {
+                into.push_str(&texts[(number % texts.len() as u64) as usize]);
+            }
         }
     }
 }
 
-/// How many different strings there are: enough to tell a lost line, few enough for the cache.
-const TEXTS: u64 = 64;
+/// The length of the strings that are logged, in bytes.
+const TEXT: usize = 121;
 
-/// A string of 121 bytes.
-fn text(number: u64) -> String {
-    let text = format!("{number:02} {}", "0123456789 abcdefghijklmnopq ".repeat(5));
-    text[..121].to_string()
+/// How many different strings there are at most: so many are in the second cache.
+const TEXTS: usize = 4096;
+
+/// The strings that are logged: the beginnings of real lines, or made-up ones.
+fn texts(folder: &Path) -> Arc<[String]> {
+    let mut texts = real_texts(folder);
+    if texts.is_empty() {
+        texts.extend((0..64).map(|number| {
+            let text = format!("{number:02} {}", "0123456789 abcdefghijklmnopq ".repeat(5));
+            text[..TEXT].to_string()
+        }));
+    }
+    texts.into()
+}
+
+/// The beginnings of the lines that are long enough, and are logged as they are.
+fn real_texts(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let mut files: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .collect();
+    files.sort();
+    let contents = files
+        .iter()
+        .filter_map(|file| fs::read_to_string(file).ok());
+    let is_plain = |text: &String| text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    contents
+        .flat_map(|content| {
+            let lines = content.lines().filter_map(|line| line.get(..TEXT));
+            let texts: Vec<_> = lines.map(str::to_string).filter(is_plain).collect();
+            texts
+        })
+        .take(TEXTS)
+        .collect()
 }
 
 #[derive(Clone, Copy)]
@@ -162,11 +206,12 @@ struct Case {
 }
 
 impl Case {
-    fn all() -> Vec<Case> {
+    fn all(options: &Options) -> Vec<Case> {
+        let text = Message::Text(texts(&options.texts));
         [
             ("file", 1, Message::Iteration, Form::Text, true),
             ("file-4", 4, Message::Iteration, Form::Text, true),
-            ("text121", 1, Message::Text, Form::Text, true),
+            ("text121", 1, text, Form::Text, true),
             ("null", 1, Message::Iteration, Form::Text, false),
             ("null-4", 4, Message::Iteration, Form::Text, false),
             ("json", 1, Message::Iteration, Form::Json, true),
@@ -227,7 +272,7 @@ impl Case {
             let mut threads = Vec::new();
             for number in 0..self.producers {
                 let share = self.share(number, options.lines);
-                let (logger, message, core) = (&logger, self.message, cores.next());
+                let (logger, message, core) = (&logger, &self.message, cores.next());
                 let thread = thread::Builder::new()
                     .name(format!("producer-{number}"))
                     .spawn_scoped(scope, move || {
@@ -352,7 +397,7 @@ fn parse(line: &str) -> Option<(usize, &str)> {
 }
 
 fn run(options: &Options) -> Result<(), String> {
-    let mut cases = Case::all();
+    let mut cases = Case::all(options);
     cases.retain(|case| case.name.contains(&options.filter));
     if cases.is_empty() {
         return Err(format!("no case has `{}` in its name", options.filter));

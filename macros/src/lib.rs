@@ -37,7 +37,7 @@ pub fn context_impl(input: TokenStream) -> TokenStream {
 
 /// Stores values of a struct or an enum of yours in log records, field by field.
 ///
-/// See [`ringlog::Record`](trait@ringlog::Record).
+/// See the trait of the same name, `ringlog::Record`.
 #[proc_macro_derive(Record, attributes(record))]
 pub fn derive_record(input: TokenStream) -> TokenStream {
     derive::record(input).unwrap_or_else(|error| expansion::error_item(&error))

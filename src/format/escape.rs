@@ -119,41 +119,36 @@ fn is_special<const JSON: bool>(byte: u8) -> bool {
     (byte == b'@') | (JSON & ((byte == b'"') | (byte == b'\\')))
 }
 
-/// Eight bytes at once. Each subtraction leaves the top bit of a byte set if the byte is below a
-/// space, or the one that is looked for. It may also be set in a byte above such a one, which does
-/// no harm.
 #[inline(always)]
 fn are_plain<const JSON: bool>(eight: u64) -> bool {
-    const EACH: u64 = u64::from_le_bytes([1; 8]);
+    marks::<JSON>(eight) & MARKS == 0
+}
+
+const EACH: u64 = u64::from_le_bytes([1; 8]);
+const MARKS: u64 = EACH * 0x80;
+
+/// Eight bytes at once: the top bit of one that is not plain is set. So it may be in bytes above
+/// such a one, because each subtraction borrows from there.
+#[inline(always)]
+fn marks<const JSON: bool>(eight: u64) -> u64 {
     let below_space = eight.wrapping_sub(EACH * b' ' as u64);
     let is = |byte: u8| (eight ^ (EACH * u64::from(byte))).wrapping_sub(EACH);
     let json = if JSON { is(b'"') | is(b'\\') } else { 0 };
-    (below_space | is(0x7f) | is(b'@') | json | eight) & (EACH * 0x80) == 0
+    below_space | is(0x7f) | is(b'@') | json | eight
 }
 
-/// The compiler makes vector code of this.
 #[inline(never)]
 fn is_plain_long<const JSON: bool>(text: &[u8]) -> bool {
-    const LANES: usize = 16;
-    // A byte is plain if it is at most this far above a space; bytes below wrap around.
-    const FARTHEST: u8 = b'~' - b' ';
-    let mut farthest = [0_u8; LANES];
-    let mut special = [0_u8; LANES];
-    let mut see = |chunk: &[u8; LANES]| {
-        for ((farthest, special), &byte) in farthest.iter_mut().zip(&mut special).zip(chunk) {
-            *farthest = (*farthest).max(byte.wrapping_sub(b' '));
-            *special |= u8::from(is_special::<JSON>(byte));
-        }
-    };
     let mut rest = text;
-    while let Some((chunk, after)) = rest.split_first_chunk::<LANES>() {
-        see(chunk);
+    let mut found = 0;
+    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
+        found |= marks::<JSON>(u64::from_le_bytes(*chunk));
         rest = after;
     }
-    if let Some(last) = text.last_chunk::<LANES>() {
-        see(last);
+    if let Some(last) = text.last_chunk::<8>() {
+        found |= marks::<JSON>(u64::from_le_bytes(*last));
     }
-    farthest.iter().fold(0, |most, &lane| most.max(lane)) <= FARTHEST && special == [0; LANES]
+    found & MARKS == 0
 }
 
 fn put_escaped<const JSON: bool>(out: &mut Vec<u8>, text: &[u8]) {

@@ -106,8 +106,9 @@ pub fn enter_context<V: Values>(names: &[&str], mut values: V) -> ContextGuard {
         let mut stack = stack.try_borrow_mut().ok()?;
         let beside: usize = names.iter().map(|name| field_bytes(name)).sum();
         let room = stack.block.room().saturating_sub(beside);
+        let mut payload = Payload::new();
         // SAFETY: prepared above.
-        let payload = unsafe { Payload::new(&values, &scratch, None, room) };
+        unsafe { payload.encode(&values, &scratch, None, room) };
         stack.enter(names, V::TYPES, payload.bytes())
     });
     if id.is_some() {

@@ -148,8 +148,9 @@ impl Core {
         }
         let mut scratch = Scratch::new(most.saturating_sub(others));
         values.prepare(&mut scratch);
+        let mut payload = Payload::new();
         // SAFETY: prepared above.
-        let payload = unsafe { Payload::new(values, &scratch, context, most) };
+        unsafe { payload.encode(values, &scratch, context, most) };
         if payload.cut {
             header.flags |= flags::CUT;
         }

@@ -223,8 +223,8 @@ impl RingLogger {
     /// answered [`Outcome::Closed`].
     ///
     /// From inside a sink it cannot wait for itself: it begins the closing and answers at once
-    /// with how things stand, as [`ShutdownOutcome::TimedOut`]. The consumer goes on when the sink
-    /// returns, until the deadline; a later call gets its report.
+    /// with how things stand, as [`TimedOut`](crate::ShutdownOutcome::TimedOut). The consumer goes
+    /// on when the sink returns, until the deadline; a later call gets its report.
     ///
     /// Blocks; takes locks.
     pub fn shutdown(&self, deadline: Duration) -> ShutdownReport {

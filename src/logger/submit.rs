@@ -392,8 +392,9 @@ impl Core {
         }
         let mut scratch = Scratch::new(most.saturating_sub(others));
         values.prepare(&mut scratch);
+        let mut payload = Payload::new();
         // SAFETY: prepared above.
-        let payload = unsafe { Payload::new(values, &scratch, context, most) };
+        unsafe { payload.encode(values, &scratch, context, most) };
         self.submit_bytes(lane, level, header, &payload)
     }
 

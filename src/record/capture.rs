@@ -151,9 +151,8 @@ impl<T: ?Sized> FieldDebug<T> for Probe<'_, T> {
     }
 }
 
-/// Captures a plain field of a context, if its type is one that a
-/// [context block](super::context) can hold. Found before [`FieldDisplay`] and [`FieldDebug`] by
-/// method lookup.
+/// Captures a plain field of a context, if its type is one that a context block can hold. Found
+/// before [`FieldDisplay`] and [`FieldDebug`] by method lookup.
 pub trait CaptureScalar {
     /// The value.
     type Captured: Value;

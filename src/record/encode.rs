@@ -240,6 +240,16 @@ pub(crate) struct Payload {
 }
 
 impl Payload {
+    /// One without bytes. To be filled where it is: it is too large to be moved about.
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Payload {
+            bytes: [const { MaybeUninit::uninit() }; context::MOST + MAX_PAYLOAD],
+            length: 0,
+            cut: false,
+        }
+    }
+
     /// Encodes the context, if there is one, and `values` into at most `most` bytes. The context
     /// takes up to half of them; the longest texts and lists of the values are cut to the same
     /// length if they must.
@@ -247,45 +257,41 @@ impl Payload {
     /// # Safety
     ///
     /// The values were prepared with the same scratch.
-    pub(crate) unsafe fn new(
+    pub(crate) unsafe fn encode(
+        &mut self,
         values: &dyn Buffered,
         scratch: &Scratch,
         context: Option<Block>,
         most: usize,
-    ) -> Self {
+    ) {
         let most = most.min(MAX_PAYLOAD);
-        let mut payload = Payload {
-            bytes: [const { MaybeUninit::uninit() }; context::MOST + MAX_PAYLOAD],
-            length: 0,
-            cut: scratch.cut,
-        };
+        self.cut = scratch.cut;
         let before = match context {
             Some(mut block) => {
-                payload.cut |= block.shrink(most / 2);
-                payload.put_context(block.bytes())
+                self.cut |= block.shrink(most / 2);
+                self.put_context(block.bytes())
             }
             None => 0,
         };
         let most = most.saturating_sub(before);
         // SAFETY: by contract.
         let whole = unsafe { values.size(scratch, usize::MAX) };
-        payload.cut |= whole > most;
+        self.cut |= whole > most;
         let limit = if whole <= most {
             usize::MAX
         } else {
             // SAFETY: by contract.
             unsafe { longest_limit(values, scratch, most) }
         };
-        let room = &mut payload.bytes[before..];
+        let room = &mut self.bytes[before..];
         // SAFETY: that is the rest of the buffer, all of it.
         let mut to = unsafe { Checked::new(room.as_mut_ptr().cast(), room.len()) };
         // SAFETY: by contract.
         unsafe { values.put(scratch, &mut to, limit) };
-        payload.cut |= to.cut || to.overflowed;
+        self.cut |= to.cut || to.overflowed;
         // Values of fixed size cannot be cut; those that do not fit are missing in the log, and
         // the log says so.
-        payload.length = before + to.written().min(most);
-        payload
+        self.length = before + to.written().min(most);
     }
 
     /// Puts a block of context at the front, and answers where it ends.
@@ -297,7 +303,7 @@ impl Payload {
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        // SAFETY: `new` wrote the first `length` bytes.
+        // SAFETY: `encode` wrote the first `length` bytes.
         unsafe { core::slice::from_raw_parts(self.bytes.as_ptr().cast(), self.length) }
     }
 }
@@ -306,7 +312,7 @@ impl Payload {
 ///
 /// # Safety
 ///
-/// As for [`Payload::new`].
+/// As for [`Payload::encode`].
 #[cold]
 unsafe fn longest_limit(values: &dyn Buffered, scratch: &Scratch, most: usize) -> usize {
     let (mut fits, mut too_long) = (0, most);

@@ -39,7 +39,7 @@ pub enum Type {
     F32,
     /// Eight bytes.
     F64,
-    /// A string: a 16-bit length, then the bytes. Where the length has the bit [`Type::CUT`], four
+    /// A string: a 16-bit length, then the bytes. Where the length has the bit `Type::CUT`, four
     /// bytes between the two say how many bytes were cut off.
     Str,
     /// Stored like [`Type::Str`]: an argument that was formatted at the call.
@@ -68,7 +68,7 @@ pub enum Type {
     Socket,
     /// One byte, 0 or 1; after a 1 the value.
     Option(&'static Type),
-    /// A 16-bit count, then as many values. Where the count has the bit [`Type::CUT`], four bytes
+    /// A 16-bit count, then as many values. Where the count has the bit `Type::CUT`, four bytes
     /// between the two say how many more values there were.
     List(&'static Type),
     /// As a list.
@@ -83,7 +83,7 @@ pub enum Type {
     Derived(Derived),
     /// Stored as a list of strings: an error and its sources, outermost first.
     ErrorChain,
-    /// A value that says itself what it is; see [`tagged`](super::tagged).
+    /// A value that says itself what it is.
     Tagged,
 }
 

@@ -37,8 +37,8 @@ use super::Type;
 /// ```
 ///
 /// `{:?}` and all that belongs to it (`{:#?}`, `{:x?}`, widths, precisions) is then rendered by the
-/// consumer, exactly as the derived [`Debug`] would. `{}` still runs the type's own [`Display`]
-/// (std::fmt::Display), at the call.
+/// consumer, exactly as the derived [`Debug`] would. `{}` still runs the type's own
+/// [`Display`](std::fmt::Display), at the call.
 ///
 /// # Attributes
 ///
