@@ -170,7 +170,8 @@ impl Compiler<'_> {
     }
 
     pub(super) fn push_rare(&mut self, rare: Rare) {
-        self.program.push_rare(&mut self.literal, rare);
+        self.program
+            .push_rare(&mut self.literal, Action::Rare, rare);
     }
 
     pub(super) fn is_record(&self) -> bool {
@@ -259,7 +260,12 @@ impl Compiler<'_> {
         }
         if let (Values::Typed, Some(ty)) = (values, ty) {
             let masks = self.redaction.looks_into(ty);
-            return self.push_rare(Rare::Typed(Typed { index, ty, masks }));
+            let action = match ty {
+                Type::U64 if self.in_order => Action::Whole,
+                _ => Action::Rare,
+            };
+            let rare = Rare::Typed(Typed { index, ty, masks });
+            return self.program.push_rare(&mut self.literal, action, rare);
         }
         let specified = Specified {
             index,
@@ -300,7 +306,7 @@ impl Compiler<'_> {
             },
             Values::Typed => match ty {
                 Type::F64 => (Action::Real, 0),
-                Type::F32 => return None,
+                Type::U64 | Type::F32 => return None,
                 Type::Text | Type::Str | Type::Char => {
                     self.text("\"");
                     let (action, operand) = direct(ty, &Spec::DISPLAY)?;

@@ -49,7 +49,8 @@ struct Op {
     literal: [u8; LITERAL],
     length: u8,
     action: Action,
-    /// For [`Action::Fixed`] the precision, for [`Action::Rare`] the place in [`Program::rare`].
+    /// For [`Action::Fixed`] the precision, for [`Action::Rare`] and [`Action::Whole`] the place in
+    /// [`Program::rare`].
     operand: u32,
 }
 
@@ -85,6 +86,8 @@ pub(super) enum Action {
     Fixed,
     /// An `f64`, as JSON does.
     Real,
+    /// A `u64` that JSON has a number for. Any other is what [`Rare`] says.
+    Whole,
     /// The fields of the context, as the style at the place `operand` says.
     Context,
     /// What has no action of its own. All values, if the statement needs them out of order.
@@ -198,11 +201,11 @@ impl Program {
         literal.clear();
     }
 
-    /// Takes the literal, and what has no action of its own.
-    pub(super) fn push_rare(&mut self, literal: &mut Vec<u8>, rare: Rare) {
+    /// Takes the literal, and what has no action of its own, or only one for most of its values.
+    pub(super) fn push_rare(&mut self, literal: &mut Vec<u8>, action: Action, rare: Rare) {
         let place = self.rare.len() as u32;
         self.rare.push(rare);
-        self.push(literal, Action::Rare, place);
+        self.push(literal, action, place);
     }
 
     /// Takes the literal, and the fields of the context.
@@ -266,6 +269,7 @@ impl Program {
                 Action::U16 => (false, next!(u16).into()),
                 Action::U32 => (false, next!(u32).into()),
                 Action::U64 => (false, next!(u64)),
+                Action::Whole if is_whole(decoder.clone()) => (false, next!(u64)),
                 Action::Number => (false, occurrence.number),
                 Action::F32 => {
                     float::put_shortest(line, next!(f32));
@@ -335,7 +339,7 @@ impl Program {
                     }
                     continue;
                 }
-                Action::Rare => {
+                Action::Whole | Action::Rare => {
                     match self.next_rare::<E>(op.operand, decoder, occurrence, clocks, scratch) {
                         Some((text, after)) => {
                             line.bytes(text);
@@ -546,6 +550,14 @@ impl Specified {
             resolved
         })
     }
+}
+
+/// Whether the next value is a `u64` that JSON has a number for.
+#[inline(always)]
+fn is_whole(mut decoder: Decoder<'_>) -> bool {
+    decoder
+        .take()
+        .is_some_and(|bytes| u64::from_le_bytes(bytes) <= typed::MOST)
 }
 
 /// The sign and the magnitude.

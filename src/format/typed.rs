@@ -1,7 +1,7 @@
 //! Values as JSON has them: numbers and booleans as such, all else as strings.
 //!
-//! What JSON has no number for is a string: `NaN`, the infinities, and integers beyond 64 bits,
-//! which few readers of JSON would keep whole.
+//! What JSON has no number for is a string: `NaN`, the infinities, and integers beyond those of an
+//! `i64`, for which some readers refuse the whole line.
 
 use super::context::Names;
 use super::escape::{self, Quoted};
@@ -10,6 +10,9 @@ use super::number;
 use super::redact::{MASK, Redaction};
 use super::spec::{self, Resolved};
 use crate::record::{Body, Chars, Composite, Items, Value, View};
+
+/// The largest integer that is written as a number.
+pub(super) const MOST: u64 = i64::MAX as u64;
 
 /// Appends a float. The text is the shortest that reads as the same number, and has a point or an
 /// exponent, so that it reads as a float.
@@ -60,8 +63,9 @@ pub(super) fn put_value(out: &mut Vec<u8>, value: Value<'_>, masks: Masks<'_>) {
         | Value::U8(_)
         | Value::U16(_)
         | Value::U32(_)
-        | Value::U64(_)
+        | Value::U64(..=MOST)
         | Value::Fixed(_) => spec::put_value(out, value, &Resolved::DISPLAY),
+        Value::U64(wide) => put_wide(out, false, wide.into()),
         Value::I128(wide) => match i64::try_from(wide) {
             Ok(number) => put_value(out, Value::I64(number), masks),
             Err(_) => put_wide(out, wide < 0, wide.unsigned_abs()),
