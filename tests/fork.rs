@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ringlog::sink::{Batch, File, Sink};
+use ringlog::sink::{Batch, File, Offload, Sink};
 use ringlog::{FlushError, Level, Outcome, RestartError, RingLogger, ShutdownOutcome, info, warn};
 use support::child::alone;
 use support::sinks::{Scripted, Valve};
@@ -318,6 +318,35 @@ fn a_sink_that_is_stuck_delays_a_fork_a_little_and_cannot_be_restarted() {
             assert_eq!(logger.shutdown(LONG).written, 1);
         },
     );
+}
+
+#[test]
+fn a_sink_on_a_thread_of_its_own_gets_another_thread() {
+    alone("a_sink_on_a_thread_of_its_own_gets_another_thread", || {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.log");
+        let sink = Offload::new(File::truncate(&path).unwrap());
+        let logger = RingLogger::builder().sink(sink).build().unwrap();
+        let books = Books::new();
+        for number in 0..20 {
+            for record in 0..100 {
+                let number = number * 100 + record;
+                books.note(Level::Info, info!(logger: &logger, "parent {number}"));
+            }
+            let status = fork(|| {
+                logger.restart_in_child().unwrap();
+                info!(logger: &logger, "child {number}");
+                assert_eq!(logger.shutdown(LONG).written, 1);
+            });
+            assert_eq!(status, 0);
+        }
+        let report = logger.shutdown(LONG);
+        books.check_report(&logger, &report);
+        let log = Log::parse(&fs::read_to_string(&path).unwrap());
+        let numbers = log.numbers();
+        assert!(numbers["parent"].iter().copied().eq(0..2000));
+        assert!(numbers["child"].iter().copied().eq(0..20));
+    });
 }
 
 /// What it writes goes nowhere; in a child it says no as often as it is told to.

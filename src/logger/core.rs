@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::atomic::AtomicI32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -39,7 +39,11 @@ pub struct Core {
     pub(super) common: Arc<Common>,
     pub(super) overflow: Overflow,
     pub(super) place: Place,
-    #[cfg(any(feature = "signals", feature = "crash"))]
+    #[cfg(all(
+        any(feature = "signals", feature = "crash"),
+        target_os = "linux",
+        not(miri)
+    ))]
     pub(super) has_consumer: bool,
     /// How long a shutdown may take that nobody named a deadline for.
     pub(super) deadline: Duration,
@@ -107,6 +111,7 @@ impl Core {
             descriptors: sinks.iter().map(|_| AtomicI32::new(-1)).collect(),
             sink_names,
             forked: AtomicBool::new(false),
+            apart: OnceLock::new(),
             rejected: Default::default(),
             remainder: Default::default(),
             redaction: Latest::default(),
@@ -132,7 +137,11 @@ impl Core {
             common,
             overflow: builder.overflow,
             place,
-            #[cfg(any(feature = "signals", feature = "crash"))]
+            #[cfg(all(
+                any(feature = "signals", feature = "crash"),
+                target_os = "linux",
+                not(miri)
+            ))]
             has_consumer: builder.thread,
             deadline: builder.shutdown_deadline,
             consumer: Mutex::new(None),

@@ -53,13 +53,15 @@ extern "C" fn before() {
     });
     live::for_each(|core| {
         let inside = core.is_inside();
-        core.worker.rest(|| {
+        let mut patience = || {
             let wait = !inside && started.elapsed() < PATIENCE;
             if wait {
                 thread::sleep(Duration::from_micros(20));
             }
             wait
-        });
+        };
+        core.worker.rest(&mut patience);
+        core.common.rest_sinks(&mut patience);
     });
     // Last: a consumer that is coming to rest may need it.
     callsite::lock_for_fork();
@@ -152,9 +154,7 @@ impl Core {
         let Ok(mut settings) = self.settings.try_lock() else {
             return Err(RestartError::NotForked);
         };
-        // SAFETY: the gate is that of a fork: the worker was last used before it, since nothing
-        // takes it in a forked child.
-        let sinks = unsafe { self.worker.take_over(restart_sinks) };
+        let sinks = self.worker.take_over(restart_sinks);
         let sinks = sinks.unwrap_or(Err(RestartError::SinkBusy))?;
         let mut builder = mem::take(&mut *settings);
         builder.sinks = sinks;

@@ -167,7 +167,11 @@ impl Control {
     }
 
     /// Whether a flush has been served. Takes no lock.
-    #[cfg(any(feature = "signals", feature = "crash"))]
+    #[cfg(all(
+        any(feature = "signals", feature = "crash"),
+        target_os = "linux",
+        not(miri)
+    ))]
     pub(crate) fn is_flushed(&self, ticket: FlushTicket) -> bool {
         self.flush_done.load(Ordering::Acquire) >= ticket.0
     }

@@ -10,7 +10,7 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::fork;
 
@@ -18,9 +18,12 @@ use super::fork;
 pub(crate) struct Exclusive<T> {
     /// Somebody has the value, or is about to see that a fork forbids it.
     taken: AtomicBool,
-    /// Nobody is at work on the value until the fork under way is over. Written by the thread that
-    /// forks; what the child finds here was true when it came to be.
-    at_rest: AtomicBool,
+    /// Set while nobody is at work on the value until the fork under way is over: to the number of
+    /// this [generation](fork::generation) plus one, else 0. Written by the thread that forks; what
+    /// the child finds here was true when it came to be.
+    at_rest: AtomicU64,
+    /// The generation that it was made in.
+    generation: u64,
     value: UnsafeCell<T>,
 }
 
@@ -28,17 +31,21 @@ pub(crate) struct Exclusive<T> {
 unsafe impl<T: Send> Sync for Exclusive<T> {}
 
 impl<T> Exclusive<T> {
-    pub(crate) const fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         Exclusive {
             taken: AtomicBool::new(false),
-            at_rest: AtomicBool::new(false),
+            at_rest: AtomicU64::new(0),
+            generation: fork::generation(),
             value: UnsafeCell::new(value),
         }
     }
 
-    /// The value, unless somebody has it or a fork is under way. A thread that panicked while it
-    /// had the value left it to others.
+    /// The value, unless somebody has it, a fork is under way, or this process is a child that has
+    /// inherited it. A thread that panicked while it had the value left it to others.
     pub(crate) fn try_take(&self) -> Option<Taken<'_, T>> {
+        if fork::generation() != self.generation {
+            return None;
+        }
         // SeqCst, here and in `is_under_way`: either this thread sees the fork, or the one that
         // forks sees in `is_free`, after it announced the fork, that the value is taken.
         if self.taken.swap(true, Ordering::SeqCst) {
@@ -61,10 +68,10 @@ impl<T> Exclusive<T> {
     pub(crate) fn rest(&self, mut patience: impl FnMut() -> bool) {
         let at_rest = loop {
             if self.is_free() {
-                break true;
+                break fork::generation() + 1;
             }
             if !patience() {
-                break false;
+                break 0;
             }
         };
         self.at_rest.store(at_rest, Ordering::Relaxed);
@@ -72,25 +79,21 @@ impl<T> Exclusive<T> {
 
     /// For a forked child: lets `take` have the value, if nobody was at work on it in the moment of
     /// the fork and nobody has it now. What is answered with an error may be tried again.
-    ///
-    /// # Safety
-    ///
-    /// The process is a fork of the one in which the value was last used, and does not use it but
-    /// through this function.
-    pub(crate) unsafe fn take_over<R, E>(
+    pub(crate) fn take_over<R, E>(
         &self,
         take: impl FnOnce(&mut T) -> Result<R, E>,
     ) -> Option<Result<R, E>> {
         // Relaxed: written before the fork, or by another thread that was too slow for this one.
-        if !self.at_rest.swap(false, Ordering::Relaxed) {
+        let at_rest = self.at_rest.swap(0, Ordering::Relaxed);
+        if at_rest == 0 || at_rest > fork::generation() {
             return None;
         }
-        // SAFETY: the threads of the parent that could have had the value do not exist here, and
-        // none was at work on it; those of the child do not use it, by contract, and only one of
-        // them is here at a time.
+        // SAFETY: this is a later generation than the one in which nobody was at work on it, so the
+        // threads that could have been do not exist here; those of this process do not get it from
+        // `try_take`, and only one of them is here at a time, since `at_rest` is 0 meanwhile.
         let result = take(unsafe { &mut *self.value.get() });
         if result.is_err() {
-            self.at_rest.store(true, Ordering::Relaxed);
+            self.at_rest.store(at_rest, Ordering::Relaxed);
         }
         Some(result)
     }

@@ -6,18 +6,23 @@
 //! process that is started without a copy (`posix_spawn`, `vfork`) does not call them.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// How many threads are forking at the moment.
 static UNDER_WAY: AtomicU32 = AtomicU32::new(0);
 
-/// Whether this process is a fork of one that had loggers.
-static CHILD: AtomicBool = AtomicBool::new(false);
+/// How many forks this process is away from the first one that used the crate.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// A number that is one greater in the child of a fork than in its parent.
+pub(crate) fn generation() -> u64 {
+    // Relaxed: it changes while the process has one thread only.
+    GENERATION.load(Ordering::Relaxed)
+}
 
 /// Whether this process is a forked child.
 pub(crate) fn is_child() -> bool {
-    // Relaxed: written while the process had one thread only.
-    CHILD.load(Ordering::Relaxed)
+    generation() != 0
 }
 
 /// Whether a thread of this process is forking.
@@ -38,12 +43,16 @@ pub(crate) fn end_in_parent() {
 
 /// A fork is over, for the child, which has one thread only.
 pub(crate) fn end_in_child() {
-    CHILD.store(true, Ordering::Relaxed);
+    GENERATION.fetch_add(1, Ordering::Relaxed);
     UNDER_WAY.store(0, Ordering::SeqCst);
 }
 
 /// The functions to be called around a fork. They must not unwind.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(
+    not(all(unix, not(miri))),
+    expect(dead_code, reason = "there is no fork that could call them")
+)]
 pub(crate) struct Handlers {
     pub(crate) before: extern "C" fn(),
     pub(crate) in_parent: extern "C" fn(),
@@ -93,6 +102,7 @@ mod platform {
 mod platform {
     use super::{Handlers, io};
 
+    /// There is no fork that could call them.
     pub(super) fn register(_handlers: Handlers) -> io::Result<()> {
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The identity of a thread, and which signals it gets.
 
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -96,9 +97,10 @@ mod platform {
 ///
 /// The kernel refuses another thread.
 pub(crate) fn spawn(
-    name: &'static CStr,
+    name: impl Into<Cow<'static, CStr>>,
     body: impl FnOnce() + Send + 'static,
 ) -> io::Result<Option<JoinHandle<()>>> {
+    let name = name.into();
     #[cfg(all(unix, not(miri)))]
     if super::fork::is_child() {
         return foreign::spawn(name, Box::new(body)).map(|()| None);
@@ -110,6 +112,7 @@ pub(crate) fn spawn(
 /// Threads that the standard library knows nothing of.
 #[cfg(all(unix, not(miri)))]
 mod foreign {
+    use std::borrow::Cow;
     use std::ffi::{CStr, c_void};
     use std::io;
     use std::mem::{MaybeUninit, zeroed};
@@ -119,11 +122,11 @@ mod foreign {
     type Body = Box<dyn FnOnce() + Send>;
 
     struct Start {
-        name: &'static CStr,
+        name: Cow<'static, CStr>,
         body: Body,
     }
 
-    pub(super) fn spawn(name: &'static CStr, body: Body) -> io::Result<()> {
+    pub(super) fn spawn(name: Cow<'static, CStr>, body: Body) -> io::Result<()> {
         let start = Box::into_raw(Box::new(Start { name, body }));
         // SAFETY: the attributes are initialized, used and destroyed here; `start` is the new
         // thread's alone, or this one's again if there is none.

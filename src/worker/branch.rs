@@ -1,12 +1,12 @@
 //! One sink's branch of the delivery: on the consumer's thread, or on its own.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::Common;
 use super::ledger::Ledger;
-use super::offload::Offloaded;
+use super::offload::{Offloaded, Shared};
 use super::outlet::{Outlet, Voice};
 use crate::error::BuildError;
 use crate::format::Formatter;
@@ -185,7 +185,7 @@ impl Branch {
     pub(crate) fn restart_in_child(&mut self) -> Result<(), String> {
         match self {
             Branch::Here(outlet) => outlet.restart_in_child(),
-            Branch::Apart(_) => Err("it has a thread of its own, which is not inherited".into()),
+            Branch::Apart(offloaded) => offloaded.restart_in_child(),
         }
     }
 
@@ -193,7 +193,15 @@ impl Branch {
     pub(crate) fn into_destination(self) -> Option<Destination> {
         match self {
             Branch::Here(outlet) => Some(outlet.into_sink().into()),
-            Branch::Apart(_) => None,
+            Branch::Apart(offloaded) => offloaded.into_destination(),
+        }
+    }
+
+    /// What the thread of the sink sees, if it has one.
+    pub(crate) fn shared(&self) -> Option<Weak<Shared>> {
+        match self {
+            Branch::Here(_) => None,
+            Branch::Apart(offloaded) => Some(offloaded.shared()),
         }
     }
 

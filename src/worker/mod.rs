@@ -20,7 +20,7 @@ use std::cell::Cell;
 #[cfg(feature = "crash")]
 use std::sync::atomic::AtomicI32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::callsite;
@@ -99,6 +99,8 @@ pub(crate) struct Common {
     pub(crate) descriptors: Box<[AtomicI32]>,
     /// The process is a forked child: nothing may be written to the sinks.
     pub(crate) forked: AtomicBool,
+    /// The sinks on threads of their own, for a fork to find them.
+    pub(crate) apart: OnceLock<Vec<Weak<offload::Shared>>>,
     /// Records that came after the closing, by level.
     pub(crate) rejected: [AtomicU64; Level::COUNT],
     /// What is to be masked from now on, if that was changed.
@@ -184,6 +186,16 @@ impl Common {
         self.remainder
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For the thread that forks: as [`Exclusive::rest`](crate::sys::exclusive::Exclusive::rest),
+    /// for the sinks on threads of their own.
+    pub(crate) fn rest_sinks(&self, mut patience: impl FnMut() -> bool) {
+        for sink in self.apart.get().into_iter().flatten() {
+            if let Some(sink) = sink.upgrade() {
+                sink.rest(&mut patience);
+            }
+        }
     }
 
     pub(crate) fn rejected(&self) -> PerLevel {
@@ -274,7 +286,13 @@ impl Worker {
             let format = &streams.formats[streams.streams[sink.stream].format];
             Branch::new(sink.to, sink.name, || format.another(), &common)
         };
-        let branches = placed.into_iter().map(branch).collect::<Result<_, _>>()?;
+        let branches = placed
+            .into_iter()
+            .map(branch)
+            .collect::<Result<Vec<_>, _>>()?;
+        let apart = branches.iter().filter_map(Branch::shared).collect();
+        // Nobody else sets it.
+        let _ = common.apart.set(apart);
         #[cfg_attr(not(feature = "crash"), expect(unused_mut))]
         let mut worker = Worker {
             stamper,

@@ -12,12 +12,13 @@
 //! where the queue is full, by its policy.
 
 use std::collections::VecDeque;
+use std::ffi::CString;
 use std::io;
 use std::mem;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -25,8 +26,11 @@ use super::ledger::Ledger;
 use super::outlet::{Outlet, lose_all};
 use super::{Common, Inside, LAST_TRIES, voice};
 use crate::format::Formatter;
-use crate::sink::{Batch, Collected, OffloadSettings as Settings, QueueFull};
+use crate::sink::{
+    Batch, Collected, Destination, Offload, OffloadSettings as Settings, Place, QueueFull,
+};
 use crate::sys;
+use crate::sys::exclusive::{Exclusive, Taken};
 
 /// How many emptied batches are kept, with their memory, for batches to come.
 const SPARE: usize = 4;
@@ -38,13 +42,17 @@ const TICK: Duration = Duration::from_millis(5);
 pub(crate) struct Offloaded {
     name: String,
     shared: Arc<Shared>,
+    /// Until somebody has waited for its end. Nobody can in a forked child.
     thread: Option<JoinHandle<()>>,
     /// How long it may wait for room, all in all. Only a shutdown may.
     patience: Duration,
 }
 
 /// What both ends see.
-struct Shared {
+pub(crate) struct Shared {
+    /// Taken by the thread for each of its steps, and by nobody else; so that a fork finds it at
+    /// rest in between.
+    outlet: Exclusive<Outlet>,
     settings: Settings,
     common: Arc<Common>,
     state: Mutex<State>,
@@ -124,27 +132,51 @@ impl Offloaded {
     ) -> io::Result<Self> {
         let name = outlet.name();
         let shared = Arc::new(Shared {
+            outlet: Exclusive::new(outlet),
             settings,
             common,
             state: Mutex::default(),
             work: Condvar::new(),
             room: Condvar::new(),
         });
-        let thread = thread::Builder::new()
-            .name(format!("ringlog {}", name.replace('\0', "")))
-            .spawn({
-                let shared = shared.clone();
-                move || {
-                    sys::thread::block_signals();
-                    Runner::new(outlet, format, shared).run();
-                }
-            })?;
+        let thread_name = format!("ringlog {}", name.replace('\0', ""));
+        let thread_name = CString::new(thread_name).unwrap_or_default();
+        let thread = sys::thread::spawn(thread_name, {
+            let shared = shared.clone();
+            move || {
+                sys::thread::block_signals();
+                Runner::new(format, shared).run();
+            }
+        })?;
         Ok(Offloaded {
             name,
             shared,
-            thread: Some(thread),
+            thread,
             patience: Duration::ZERO,
         })
+    }
+
+    pub(crate) fn shared(&self) -> Weak<Shared> {
+        Arc::downgrade(&self.shared)
+    }
+
+    /// In a forked child: makes the sink fit for use there.
+    pub(crate) fn restart_in_child(&self) -> Result<(), String> {
+        // The sink stays where it is until it is known that all can be used.
+        let outlet = &self.shared.outlet;
+        match outlet.take_over(|outlet| Err::<(), _>(outlet.restart_in_child())) {
+            Some(Err(answer)) => answer,
+            _ => Err("it was being called while the process forked".into()),
+        }
+    }
+
+    /// In a forked child: the sink, without what it has not taken.
+    pub(crate) fn into_destination(self) -> Option<Destination> {
+        let take = |outlet: &mut Outlet| Ok::<_, ()>(outlet.take());
+        let outlet = self.shared.outlet.take_over(take)?.ok()?;
+        let sink = outlet.into_sink();
+        let settings = self.shared.settings;
+        Some(Destination(Place::Apart(Offload { sink, settings })))
     }
 
     pub(crate) fn name(&self) -> String {
@@ -277,6 +309,24 @@ impl Drop for Offloaded {
 }
 
 impl Shared {
+    /// For the thread that forks: as [`Exclusive::rest`].
+    pub(crate) fn rest(&self, patience: impl FnMut() -> bool) {
+        self.outlet.rest(patience);
+    }
+
+    /// The sink, for one step of its thread.
+    fn outlet(&self) -> Taken<'_, Outlet> {
+        loop {
+            match self.outlet.try_take() {
+                Some(outlet) => return outlet,
+                // The sink forked, and this is the child: what follows is for the parent to do.
+                None if self.common.forked.load(Ordering::Relaxed) => resume_unwind(Box::new(())),
+                // A fork is under way.
+                None => thread::sleep(Duration::from_micros(50)),
+            }
+        }
+    }
+
     /// Nothing panics under the lock, so what it guards is whole.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -445,7 +495,6 @@ impl State {
 
 /// The thread's end.
 struct Runner {
-    outlet: Outlet,
     shared: Arc<Shared>,
     ledger: Ledger,
     /// Of the sink's entries; for what is to be said beside them.
@@ -475,9 +524,8 @@ enum Step {
 }
 
 impl Runner {
-    fn new(outlet: Outlet, format: Formatter, shared: Arc<Shared>) -> Self {
+    fn new(format: Formatter, shared: Arc<Shared>) -> Self {
         Runner {
-            outlet,
             shared,
             ledger: Ledger::default(),
             format,
@@ -494,21 +542,22 @@ impl Runner {
                 Step::Write(batch) => self.write(batch),
                 Step::Retry => {
                     let mut voice = voice(&mut self.format, now());
-                    self.outlet.retry_now(&mut voice, &mut self.ledger);
-                    drop(voice);
+                    let mut outlet = self.shared.outlet();
+                    outlet.retry_now(&mut voice, &mut self.ledger);
+                    drop((voice, outlet));
                     self.publish();
                 }
                 Step::Reopen => {
-                    let answer = self.outlet.reopen();
+                    let answer = self.shared.outlet().reopen();
                     self.note(answer);
                 }
                 Step::Tick => {
                     self.ticked = Instant::now();
-                    let answer = self.outlet.tick();
+                    let answer = self.shared.outlet().tick();
                     self.note(answer);
                 }
                 Step::Flush(wanted, lost) => {
-                    self.outlet.missed(lost);
+                    self.shared.outlet().missed(lost);
                     let error = self.flush().err();
                     let mut state = self.shared.state();
                     (state.progress.flushed, state.progress.flush_error) = (wanted, error);
@@ -526,10 +575,11 @@ impl Runner {
         self.end(Duration::ZERO);
         let time_left = self.shared.common.control.time_left();
         if !time_left.is_zero() {
-            let _ = self.outlet.close(time_left);
+            let _ = self.shared.outlet().close(time_left);
             self.publish();
         }
-        let Runner { outlet, shared, .. } = self;
+        let Runner { shared, .. } = self;
+        let outlet = shared.outlet().take();
         // A sink that panics while it is closed has nothing left to lose.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(outlet)));
         drop(inside);
@@ -540,6 +590,11 @@ impl Runner {
     /// Waits until there is something to do.
     fn next(&mut self) -> Step {
         let shared = self.shared.clone();
+        // Not while the lock is held: a fork may be under way, for which the consumer has to come
+        // to rest. Nothing but the steps of this thread changes it.
+        let outlet = shared.outlet();
+        let (retry, is_busy) = (outlet.next_try(), outlet.is_busy());
+        drop(outlet);
         let mut state = shared.state();
         loop {
             if state.reopen {
@@ -553,8 +608,7 @@ impl Runner {
                 return Step::Close;
             }
             let flush = state.flush_wanted > state.progress.flushed;
-            let retry = self.outlet.next_try();
-            let failing = retry.is_some() && !self.outlet.is_busy();
+            let failing = retry.is_some() && !is_busy;
             if flush && failing && !self.tried_for_flush {
                 // Only a sink that is still in trouble fails a flush.
                 self.tried_for_flush = true;
@@ -596,21 +650,22 @@ impl Runner {
     }
 
     fn write(&mut self, batch: Waiting) {
-        self.outlet.missed(batch.lost_before);
         self.offered = batch.records.end;
         let (entries, records) = (batch.rest(), batch.records.clone());
         let mut voice = voice(&mut self.format, now());
-        self.outlet
-            .offer(entries, records, &mut voice, &mut self.ledger);
-        drop(voice);
+        let mut outlet = self.shared.outlet();
+        outlet.missed(batch.lost_before);
+        outlet.offer(entries, records, &mut voice, &mut self.ledger);
+        drop((voice, outlet));
         self.publish();
         self.shared.state().queue.recycle(batch.entries);
     }
 
     fn flush(&mut self) -> Result<(), String> {
         let mut voice = voice(&mut self.format, now());
-        let answer = self.outlet.flush(&mut voice, &mut self.ledger);
-        drop(voice);
+        let mut outlet = self.shared.outlet();
+        let answer = outlet.flush(&mut voice, &mut self.ledger);
+        drop((voice, outlet));
         self.publish();
         answer
     }
@@ -625,10 +680,12 @@ impl Runner {
 
     /// Tells the consumer what became of the records.
     fn publish(&mut self) {
-        let settled = self.outlet.settled(self.offered);
+        let outlet = self.shared.outlet();
+        let (settled, errors) = (outlet.settled(self.offered), outlet.errors());
+        drop(outlet);
         let mut state = self.shared.state();
         state.progress.unsettled = (settled < self.offered).then_some(settled);
-        state.progress.errors = self.outlet.errors();
+        state.progress.errors = errors;
         self.ledger.hand_over(&mut state.progress.lost);
     }
 
@@ -641,7 +698,7 @@ impl Runner {
         let mut failing_since = None;
         let mut pause = FIRST_PAUSE;
         while !time_left().is_zero() {
-            if self.outlet.next_try().is_none() {
+            if self.shared.outlet().next_try().is_none() {
                 failing_since = None;
                 pause = FIRST_PAUSE;
                 let batch = shared.state().take();
@@ -651,22 +708,22 @@ impl Runner {
                     continue;
                 }
                 let lost = shared.state().queue.lost_in_front();
-                self.outlet.missed(lost);
+                self.shared.outlet().missed(lost);
             }
             let _ = self.flush();
-            if self.outlet.next_try().is_none() {
+            if self.shared.outlet().next_try().is_none() {
                 if shared.state().queue.batches.is_empty() {
                     return;
                 }
                 continue;
             }
             let since = *failing_since.get_or_insert_with(Instant::now);
-            if since.elapsed() >= patience && !self.outlet.is_busy() {
+            if since.elapsed() >= patience && !self.shared.outlet().is_busy() {
                 self.give_up();
                 return;
             }
             thread::sleep(pause.min(time_left()));
-            let longest = if self.outlet.is_busy() {
+            let longest = if self.shared.outlet().is_busy() {
                 TICK
             } else {
                 LAST_TRIES
@@ -677,7 +734,7 @@ impl Runner {
 
     /// What still waits is lost.
     fn give_up(&mut self) {
-        self.outlet.give_up(&mut self.ledger);
+        self.shared.outlet().give_up(&mut self.ledger);
         let mut state = self.shared.state();
         while let Some(batch) = state.queue.take() {
             self.offered = batch.records.end;

@@ -10,12 +10,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::ledger::Ledger;
-use crate::sink::{Batch, Kept, Mark, Sink};
+use crate::sink::{Batch, Kept, Mark, Null, Sink};
 
 /// Makes an entry of the logger's own, in the form of the sink's other entries.
 pub(crate) type Voice<'a> = dyn FnMut(&str, &mut Vec<u8>) -> Mark + 'a;
@@ -132,6 +133,12 @@ impl Outlet {
     #[cfg(all(feature = "crash", unix))]
     pub(crate) fn descriptor(&self) -> Option<std::os::fd::RawFd> {
         self.sink.descriptor()
+    }
+
+    /// All of it; what stays in its place takes what comes, and keeps nothing.
+    pub(crate) fn take(&mut self) -> Outlet {
+        let nothing = Outlet::new(Box::new(Null), self.name.clone());
+        mem::replace(self, nothing)
     }
 
     pub(crate) fn into_sink(self) -> Box<dyn Sink> {

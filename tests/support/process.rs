@@ -42,7 +42,7 @@ pub fn log_path() -> PathBuf {
 
 /// For the child: sleeps until it is ended.
 pub fn sleep_for_good() -> ! {
-    thread::sleep(LONG);
+    thread::sleep(2 * LONG);
     panic!("nobody ended the child");
 }
 
@@ -169,7 +169,7 @@ impl Process {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            if told.elapsed() > LONG {
+            if told.elapsed() > 2 * LONG {
                 let _ = self.child.kill();
                 panic!("the child did not end");
             }

@@ -11,7 +11,6 @@ use std::fs;
 use std::io::{self, Seek as _};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::compress::{Compression, suffix_of_content};
@@ -76,9 +75,8 @@ impl Keeper {
             shared: shared.clone(),
             me: Maker::new(),
         };
-        thread::Builder::new()
-            .name("ringlog-files".into())
-            .spawn(move || work.run())?;
+        // Waited for by what it tells, not by its handle.
+        drop(sys::thread::spawn(c"ringlog-files", move || work.run())?);
         Ok(Keeper {
             names,
             rules,
