@@ -106,12 +106,14 @@ fn every_key_sets_what_its_method_does() {
     let shutdown = Builder::default()
         .shutdown_deadline(Duration::from_secs(90))
         .exit_hook(false)
+        .panic_hook(false)
         .closing_record(false)
         .print_report(true);
     check_both(
-        "[shutdown]\ndeadline = '1.5m'\nexit_hook = false\nclosing_record = false\n\
-         print_report = true",
-        r#"{"shutdown": {"deadline": "90s", "exit_hook": false, "closing_record": false,
+        "[shutdown]\ndeadline = '1.5m'\nexit_hook = false\npanic_hook = false\n\
+         closing_record = false\nprint_report = true",
+        r#"{"shutdown": {"deadline": "90s", "exit_hook": false, "panic_hook": false,
+            "closing_record": false,
             "print_report": true}}"#,
         &shutdown,
     );
@@ -396,7 +398,7 @@ fn every_mistake_is_told_with_its_line_and_what_was_meant() {
         (
             "[shutdown]\ncolour = 3\n",
             "line 2: `shutdown.colour` is not a key; there are `closing_record`, \
-             `crash_handler`, `deadline`, `exit_hook`, `print_report`, `signals`",
+             `crash_handler`, `deadline`, `exit_hook`, `panic_hook`, `print_report`, `signals`",
         ),
         (
             "[ring]\n\noverflow = 'blok'\n",

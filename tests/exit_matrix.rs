@@ -346,15 +346,25 @@ impl Outcome {
 
     /// What holds for every end that the logger knows of.
     fn check_orderly_end(&self) {
+        self.check_orderly_end_with(0);
+    }
+
+    /// The same where the logger has made so many records by itself.
+    fn check_orderly_end_with(&self, panics: u64) {
         let tally = self.ended.tally();
         let log = if self.state.is_well() {
             self.ended.log()
         } else {
             self.whole_lines()
         };
-        let written = self.check_records(&log);
+        let told = log.panics().len() as u64;
+        let written = self.check_records(&log) + told;
         // A thread that was ended between a record and its note has written one more.
-        let accepted = tally.accepted()..=tally.accepted() + tally.unknown();
+        let least = tally.accepted() + panics;
+        let accepted = least..=least + tally.unknown();
+        if self.state.is_well() {
+            assert_eq!(told, panics, "{}", self.story());
+        }
         let story = || format!("{written} written: {}", self.story());
         match self.state {
             Idle | Busy | Slow => {
@@ -372,7 +382,7 @@ impl Outcome {
             }
             Dead => {
                 // What one sink lost, the other has; the account says that it is not everywhere.
-                assert_eq!(written, tally.accepted(), "{}", story());
+                assert_eq!(written, least, "{}", story());
                 assert_eq!(self.reported("lost by a sink"), written, "{}", story());
                 assert_eq!(self.reported("written"), 0, "{}", story());
             }
@@ -380,7 +390,7 @@ impl Outcome {
                 assert_eq!(self.reported("written"), 200, "{}", story());
                 assert!(written >= 200, "{}", story());
                 let lost = self.reported("abandoned") + self.reported("lost by a sink");
-                assert_eq!(200 + lost, tally.accepted(), "{}", story());
+                assert_eq!(200 + lost, least, "{}", story());
             }
         }
         if self.state == Stuck {
@@ -513,7 +523,7 @@ fn main_panics() {
         // What the test program's `main` exits with, as any other would.
         outcome.check_code(101);
         assert!(outcome.ended.stderr.contains("on purpose"));
-        outcome.check_orderly_end();
+        outcome.check_orderly_end_with(1);
     });
 }
 
@@ -615,6 +625,8 @@ fn a_panic_aborts() {
     for_each_state("a_panic_aborts", Process::end, |outcome| {
         outcome.check_signal(libc::SIGABRT);
         assert!(outcome.ended.stderr.contains("on purpose"));
+        let told = outcome.ended.log_text().contains(": on purpose");
+        assert!(told || !outcome.state.is_well(), "{}", outcome.story());
         outcome.check_crash();
     });
 }

@@ -35,6 +35,7 @@ pub struct Builder {
     pub(crate) thread: bool,
     pub(crate) shutdown_deadline: Duration,
     pub(crate) exit_hook: bool,
+    pub(crate) panic_hook: bool,
     pub(crate) closing_record: bool,
     pub(crate) print_report: bool,
     #[cfg(feature = "signals")]
@@ -84,6 +85,7 @@ impl std::fmt::Debug for Builder {
             .field("thread", &self.thread)
             .field("shutdown_deadline", &self.shutdown_deadline)
             .field("exit_hook", &self.exit_hook)
+            .field("panic_hook", &self.panic_hook)
             .field("closing_record", &self.closing_record)
             .field("print_report", &self.print_report)
             .field("filter", &self.filter)
@@ -113,6 +115,7 @@ impl Default for Builder {
             thread: true,
             shutdown_deadline: Duration::from_secs(5),
             exit_hook: true,
+            panic_hook: true,
             closing_record: true,
             print_report: false,
             #[cfg(feature = "signals")]
@@ -246,6 +249,19 @@ impl Builder {
     /// than Unix there is no such hook.
     pub fn exit_hook(mut self, hook: bool) -> Self {
         self.exit_hook = hook;
+        self
+    }
+
+    /// Whether panics are records of the installed logger; default true. Such a record is of level
+    /// ERROR and target `panic`, and says where, on which thread, and with which message; with
+    /// `RUST_BACKTRACE` set, it has the frames in its field `backtrace`, one a line.
+    ///
+    /// The thread that panics waits until the record is written, 100 ms at most, and not at all for
+    /// room in the ring. Then the hook that was there before is called: the message on standard error
+    /// is what it always was. All panics are told, those that are caught as well; but a panic in a
+    /// sink, which the log tells of by itself.
+    pub fn panic_hook(mut self, hook: bool) -> Self {
+        self.panic_hook = hook;
         self
     }
 

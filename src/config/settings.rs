@@ -116,6 +116,7 @@ fn read_shutdown(keys: &mut Reader<'_>, builder: Builder) -> Reading<Builder> {
     let deadline = keys.duration("deadline")?;
     let builder = set(builder, deadline, Builder::shutdown_deadline);
     let builder = set(builder, keys.flag("exit_hook")?, Builder::exit_hook);
+    let builder = set(builder, keys.flag("panic_hook")?, Builder::panic_hook);
     let record = keys.flag("closing_record")?;
     let builder = set(builder, record, Builder::closing_record);
     let print = keys.flag("print_report")?;

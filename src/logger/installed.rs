@@ -13,8 +13,8 @@ use std::sync::{Arc, OnceLock};
 #[cfg(feature = "crash")]
 use std::time::Duration;
 
-use super::RingLogger;
 use super::core::Core;
+use super::{RingLogger, panic};
 use crate::config::Builder;
 use crate::error::BuildError;
 #[cfg(any(feature = "signals", feature = "crash"))]
@@ -81,7 +81,7 @@ pub fn configure() -> Result<&'static RingLogger, BuildError> {
 
 /// Installs a logger for the rest of the process.
 fn install(builder: Builder) -> Result<&'static RingLogger, BuildError> {
-    let exit_hook = builder.exit_hook;
+    let (exit_hook, panic_hook) = (builder.exit_hook, builder.panic_hook);
     #[cfg(feature = "signals")]
     let signals = builder.signals.then_some(builder.shutdown_deadline);
     #[cfg(feature = "crash")]
@@ -93,6 +93,9 @@ fn install(builder: Builder) -> Result<&'static RingLogger, BuildError> {
     unsafe { set(logger.core.load(Ordering::Acquire)) };
     if exit_hook {
         sys::exit::at_exit(end_with_the_process);
+    }
+    if panic_hook {
+        panic::install();
     }
     #[cfg(feature = "crash")]
     if crash_handler {

@@ -9,6 +9,7 @@ mod handler;
 mod installed;
 mod lanes;
 mod live;
+mod panic;
 mod producer;
 #[cfg(all(
     any(feature = "signals", feature = "crash"),

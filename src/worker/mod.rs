@@ -943,12 +943,12 @@ fn voice(format: &mut Formatter, now: u64) -> impl FnMut(&str, &mut Vec<u8>) -> 
 }
 
 /// Marks the thread as being inside the consumer for as long as it lives.
-struct Inside {
+pub(crate) struct Inside {
     before: u64,
 }
 
 impl Inside {
-    fn enter(logger: u64) -> Self {
+    pub(crate) fn enter(logger: u64) -> Self {
         Inside {
             before: INSIDE
                 .try_with(|inside| inside.replace(logger))

@@ -47,6 +47,11 @@ impl Line {
         self.target == "ringlog" && self.location == "-"
     }
 
+    /// Whether it tells of a panic.
+    pub fn is_panic(&self) -> bool {
+        self.target == "panic"
+    }
+
     /// Whether it is the line with which the logger closes its log.
     pub fn is_closing(&self) -> bool {
         self.is_own() && self.text.starts_with("log ")
@@ -106,7 +111,13 @@ impl Log {
 
     /// The lines that the test's own statements made.
     pub fn records(&self) -> impl Iterator<Item = &Line> {
-        self.lines.iter().filter(|line| !line.is_own())
+        let made = |line: &&Line| !line.is_own() && !line.is_panic();
+        self.lines.iter().filter(made)
+    }
+
+    /// The lines that tell of panics.
+    pub fn panics(&self) -> Vec<&Line> {
+        self.lines.iter().filter(|line| line.is_panic()).collect()
     }
 
     pub fn texts(&self) -> Vec<&str> {
