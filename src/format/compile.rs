@@ -261,7 +261,8 @@ impl Compiler<'_> {
         if let (Values::Typed, Some(ty)) = (values, ty) {
             let masks = self.redaction.looks_into(ty);
             let action = match ty {
-                Type::U64 if self.in_order => Action::Whole,
+                Type::U64 if self.in_order => Action::Natural,
+                Type::I64 if self.in_order => Action::Whole,
                 _ => Action::Rare,
             };
             let rare = Rare::Typed(Typed { index, ty, masks });
@@ -306,7 +307,7 @@ impl Compiler<'_> {
             },
             Values::Typed => match ty {
                 Type::F64 => (Action::Real, 0),
-                Type::U64 | Type::F32 => return None,
+                Type::I64 | Type::U64 | Type::F32 => return None,
                 Type::Text | Type::Str | Type::Char => {
                     self.text("\"");
                     let (action, operand) = direct(ty, &Spec::DISPLAY)?;

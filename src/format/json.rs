@@ -17,9 +17,8 @@ use super::typed;
 /// Fields keep their types: integers, floats and booleans are such; strings, and what was formatted
 /// at the call, are strings. Lists, sets and tuples are arrays, maps and structs are objects, an
 /// `Option` is its value or `null`, and a `Duration` is a number of seconds. `NaN`, the infinities,
-/// and integers beyond those of an `i64`, for which many readers have no number, are strings. A
-/// field whose name is taken, by one of the keys above or by a field before it, gets a number:
-/// `msg_2`.
+/// and integers beyond ±(2^63 - 1), for which many readers have no number, are strings. A field
+/// whose name is taken, by one of the keys above or by a field before it, gets a number: `msg_2`.
 ///
 /// All text is escaped as JSON asks, and beyond that whatever could drive a terminal or reorder
 /// text; so a reader gets back what was logged. Bytes that are not UTF-8 become U+FFFD.

@@ -49,7 +49,7 @@ struct Op {
     literal: [u8; LITERAL],
     length: u8,
     action: Action,
-    /// For [`Action::Fixed`] the precision, for [`Action::Rare`] and [`Action::Whole`] the place in
+    /// For [`Action::Fixed`] the precision, for [`Action::Rare`] and those that may be rare the place in
     /// [`Program::rare`].
     operand: u32,
 }
@@ -86,7 +86,8 @@ pub(super) enum Action {
     Fixed,
     /// An `f64`, as JSON does.
     Real,
-    /// A `u64` that JSON has a number for. Any other is what [`Rare`] says.
+    /// A `u64` or an `i64` that JSON has a number for. Any other is what [`Rare`] says.
+    Natural,
     Whole,
     /// The fields of the context, as the style at the place `operand` says.
     Context,
@@ -269,7 +270,8 @@ impl Program {
                 Action::U16 => (false, next!(u16).into()),
                 Action::U32 => (false, next!(u32).into()),
                 Action::U64 => (false, next!(u64)),
-                Action::Whole if is_whole(decoder.clone()) => (false, next!(u64)),
+                Action::Natural if typed::is_natural(decoder.clone()) => (false, next!(u64)),
+                Action::Whole if typed::is_whole(decoder.clone()) => signed(next!(i64)),
                 Action::Number => (false, occurrence.number),
                 Action::F32 => {
                     float::put_shortest(line, next!(f32));
@@ -339,7 +341,7 @@ impl Program {
                     }
                     continue;
                 }
-                Action::Whole | Action::Rare => {
+                Action::Natural | Action::Whole | Action::Rare => {
                     match self.next_rare::<E>(op.operand, decoder, occurrence, clocks, scratch) {
                         Some((text, after)) => {
                             line.bytes(text);
@@ -550,14 +552,6 @@ impl Specified {
             resolved
         })
     }
-}
-
-/// Whether the next value is a `u64` that JSON has a number for.
-#[inline(always)]
-fn is_whole(mut decoder: Decoder<'_>) -> bool {
-    decoder
-        .take()
-        .is_some_and(|bytes| u64::from_le_bytes(bytes) <= typed::MOST)
 }
 
 /// The sign and the magnitude.

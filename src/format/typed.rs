@@ -1,7 +1,7 @@
 //! Values as JSON has them: numbers and booleans as such, all else as strings.
 //!
-//! What JSON has no number for is a string: `NaN`, the infinities, and integers beyond those of an
-//! `i64`, for which some readers refuse the whole line.
+//! What JSON has no number for is a string: `NaN`, the infinities, and integers beyond
+//! 2^63 - 1 or below its negative, for which some readers refuse the whole line.
 
 use super::context::Names;
 use super::escape::{self, Quoted};
@@ -9,10 +9,24 @@ use super::line::Put;
 use super::number;
 use super::redact::{MASK, Redaction};
 use super::spec::{self, Resolved};
-use crate::record::{Body, Chars, Composite, Items, Value, View};
+use crate::record::{Body, Chars, Composite, Decoder, Items, Value, View};
 
-/// The largest integer that is written as a number.
-pub(super) const MOST: u64 = i64::MAX as u64;
+/// The largest magnitude of an integer that is written as a number.
+const MOST: u64 = i64::MAX as u64;
+
+/// Whether the next value is a `u64` that is written as a number.
+#[inline(always)]
+pub(super) fn is_natural(mut decoder: Decoder<'_>) -> bool {
+    let bytes = decoder.take();
+    bytes.is_some_and(|bytes| u64::from_le_bytes(bytes) <= MOST)
+}
+
+/// Whether the next value is an `i64` that is written as a number.
+#[inline(always)]
+pub(super) fn is_whole(mut decoder: Decoder<'_>) -> bool {
+    let bytes = decoder.take();
+    bytes.is_some_and(|bytes| i64::from_le_bytes(bytes) != i64::MIN)
+}
 
 /// Appends a float. The text is the shortest that reads as the same number, and has a point or an
 /// exponent, so that it reads as a float.
@@ -55,6 +69,7 @@ impl Masks<'_> {
 pub(super) fn put_value(out: &mut Vec<u8>, value: Value<'_>, masks: Masks<'_>) {
     match value {
         Value::Unit => out.bytes(b"null"),
+        Value::I64(wide @ i64::MIN) => put_wide(out, true, wide.unsigned_abs().into()),
         Value::Bool(_)
         | Value::I8(_)
         | Value::I16(_)

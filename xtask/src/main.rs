@@ -113,7 +113,7 @@ fn main() -> ExitCode {
             eprintln!("  {name:<7} {what}");
         }
         eprintln!(
-            "\n  services [stop]  rsyslogd and systemd-journald, for the tests of their sinks"
+            "\n  services [stop]  rsyslogd and systemd-journald, for the tests of their sinks; jq and lnav"
         );
         return ExitCode::FAILURE;
     }

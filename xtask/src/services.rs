@@ -1,8 +1,9 @@
 //! The servers that the tests of sinks talk to: rsyslogd and systemd-journald, the real ones, each
-//! beside whatever the machine runs itself.
+//! beside whatever the machine runs itself; and the programs that read the logs of other tests, jq and
+//! lnav.
 //!
 //! `cargo xtask services` installs them from Debian if they are missing, which takes root, and starts
-//! them; `cargo xtask services stop` ends them. Where that is not possible it says so and goes on,
+//! the servers; `cargo xtask services stop` ends them. Where that is not possible it says so and goes on,
 //! and the tests say that they skip; with `CI=true` both fail.
 //!
 //! What they need to know is in `target/services`: `addresses`, with a line `NAME VALUE` for each.
@@ -36,7 +37,7 @@ pub fn start() -> bool {
             eprintln!("xtask: services: {error}");
             if !must {
                 eprintln!(
-                    "xtask: services: SKIPPED; the tests of syslog and the journal will skip"
+                    "xtask: services: SKIPPED; the tests of syslog, the journal, and readers will skip"
                 );
             }
             !must
@@ -75,7 +76,12 @@ fn try_start() -> Result<(), String> {
     if !is_root() {
         return Err("starting rsyslogd and systemd-journald takes root".into());
     }
-    for (program, package) in [(RSYSLOGD, "rsyslog"), (JOURNALD, "systemd")] {
+    for (program, package) in [
+        (RSYSLOGD, "rsyslog"),
+        (JOURNALD, "systemd"),
+        ("/usr/bin/jq", "jq"),
+        ("/usr/bin/lnav", "lnav"),
+    ] {
         if !Path::new(program).exists() {
             install(package)?;
         }
