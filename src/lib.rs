@@ -38,8 +38,8 @@ pub use filter::{Filter, FilterError};
 pub use fixed::Fixed;
 pub use level::{Level, LevelFilter, MAX_LEVEL, ParseLevelError};
 pub use logger::{
-    ContextGuard, Guard, InHandler, Outcome, ParseTraceIdError, Producer, RingLogger, TraceId,
-    configure, in_handler, logger,
+    ContextGuard, Guard, InHandler, Outcome, ParseTraceIdError, Producer, RingLogger,
+    ShutdownFuture, TraceId, configure, in_handler, logger,
 };
 pub use record::Record;
 pub use ringlog_macros::Record;

@@ -282,18 +282,11 @@ impl Core {
         if self.is_forked() {
             return self.forked_report();
         }
-        let control = &self.common.control;
-        let now = Instant::now();
-        let far_away = now + Duration::from_secs(365 * 24 * 60 * 60);
-        control.set_deadline(now.checked_add(deadline).unwrap_or(far_away));
-        control.note_closing();
-        if self.ring.gate().close() {
-            self.ring.seal();
-        }
-        control.wake_consumer();
+        self.begin_shutdown(deadline);
         if self.is_inside() {
             return self.common.report_of(&self.ring, ShutdownOutcome::TimedOut);
         }
+        let control = &self.common.control;
         loop {
             if let Some(report) = control.wait_for_report(Duration::ZERO) {
                 return report;
@@ -318,6 +311,20 @@ impl Core {
                 return report;
             }
         }
+    }
+
+    /// From now on every record is rejected, and the consumer comes to its end. Does not wait. Not in
+    /// a forked child.
+    pub(super) fn begin_shutdown(&self, deadline: Duration) {
+        let control = &self.common.control;
+        let now = Instant::now();
+        let far_away = now + Duration::from_secs(365 * 24 * 60 * 60);
+        control.set_deadline(now.checked_add(deadline).unwrap_or(far_away));
+        control.note_closing();
+        if self.ring.gate().close() {
+            self.ring.seal();
+        }
+        control.wake_consumer();
     }
 
     /// The end that nobody gets a report of: what was lost is said on standard error.

@@ -4,6 +4,7 @@ mod context;
 mod core;
 #[cfg(all(feature = "crash", target_os = "linux", not(miri)))]
 mod crash;
+mod ending;
 mod fork;
 mod handler;
 mod installed;
@@ -41,6 +42,7 @@ use crate::stats::Stats;
 use self::core::Core;
 
 pub use context::{ContextGuard, ParseTraceIdError, TraceId, enter_context};
+pub use ending::ShutdownFuture;
 pub use handler::{InHandler, in_handler};
 pub use installed::{Guard, configure, logger};
 pub use producer::Producer;
