@@ -4,10 +4,10 @@ mod support;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use ringlog::format::{Json, Text};
-use ringlog::sink::{Memory, Routes, Rule, SinkOptions};
+use ringlog::format::{Format, Json, Record, Text};
+use ringlog::sink::{Memory, Offload, Routes, Rule, SinkOptions, Tee};
 use ringlog::{
     BuildError, Level, LevelFilter, RingLogger, context, debug, error, info, trace, warn,
 };
@@ -213,4 +213,49 @@ fn gaps_are_told_to_every_sink_whose_level_lets_warnings_through() {
             .count();
         assert_eq!(gaps, expected);
     }
+}
+
+/// Counts how often it is asked.
+struct Counting(Arc<AtomicU64>);
+
+impl Format for Counting {
+    fn format(&mut self, record: &Record<'_>, out: &mut Vec<u8>) {
+        let count = self.0.fetch_add(1, Ordering::Relaxed);
+        out.extend_from_slice(format!("{count} {}\n", record.message()).as_bytes());
+    }
+}
+
+#[test]
+fn a_tee_gives_several_sinks_the_same_and_renders_it_once() {
+    let (here, apart, other) = (Memory::new(), Memory::new(), Memory::new());
+    let rendered = Arc::new(AtomicU64::new(0));
+    let broken = Scripted::new("broken", |_| Err(io::Error::other("on purpose")));
+    let logger = RingLogger::builder()
+        .closing_record(false)
+        .sink_with(
+            Tee::new(here.clone(), Offload::new(apart.clone())).and(broken),
+            SinkOptions::new()
+                .name("tee")
+                .format(Counting(rendered.clone()))
+                .level(Level::Info)
+                .filter(Rule::target("desk").or(Rule::target("bank"))),
+        )
+        .sink_with(other.clone(), plain().name("other"))
+        .routes(Routes::new().route(Rule::target("bank"), ["other"]))
+        .build()
+        .unwrap();
+    for number in 0..100 {
+        info!(logger: &logger, target: "desk", "{number}");
+        debug!(logger: &logger, target: "desk", "too fine");
+        info!(logger: &logger, target: "bank", "elsewhere");
+        info!(logger: &logger, "filtered");
+    }
+    let report = logger.shutdown(LONG);
+    // The broken one lost its own.
+    assert_eq!((report.written, report.failed), (200, 100));
+    assert_eq!(rendered.load(Ordering::Relaxed), 100);
+    let expected: Vec<String> = (0..100).map(|n| format!("{n} {n}")).collect();
+    assert_eq!(here.lines(), expected);
+    assert_eq!(apart.lines(), expected);
+    assert_eq!(other.lines().len(), 300);
 }

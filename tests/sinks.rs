@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ringlog::sink::{Batch, File, Memory, Sink};
+use ringlog::sink::{Batch, Callback, File, Memory, Sink};
 use ringlog::{
     Builder, FlushError, Level, Outcome, Overflow, RingLogger, ShutdownOutcome, ShutdownReport,
     info,
@@ -824,4 +824,38 @@ fn a_sink_needs_no_lock() {
     }
     logger.shutdown(LONG);
     assert_eq!(total.load(Ordering::Relaxed), 500);
+}
+
+#[test]
+fn a_callback_gets_each_entry_once_whatever_it_does() {
+    let (memory, calls) = (Memory::new(), Arc::new(Mutex::new(Vec::new())));
+    let logger = RingLogger::builder()
+        .closing_record(false)
+        .sink(memory.clone())
+        .sink(Callback::new({
+            let calls = calls.clone();
+            move |entry| {
+                let text = String::from_utf8(entry.bytes.to_vec()).unwrap();
+                calls.lock().unwrap().push((entry.level, text.clone()));
+                assert!(!text.ends_with("n 3\n"), "on purpose");
+            }
+        }))
+        .build()
+        .unwrap();
+    for number in 0..10 {
+        info!(logger: &logger, "n {number}");
+    }
+    wait_for("the panic to be told", || {
+        Log::of(&memory).lines.iter().any(Line::is_own)
+    });
+    let report = logger.shutdown(LONG);
+    assert_eq!(
+        (report.written, report.failed, report.sink_errors),
+        (10, 0, 1)
+    );
+    let calls = std::mem::take(&mut *calls.lock().unwrap());
+    let own = calls.iter().filter(|(level, _)| *level == Level::Warn);
+    assert_eq!(own.count(), 1);
+    let texts: String = calls.into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, memory.contents());
 }

@@ -385,7 +385,7 @@ impl Builder {
 
     /// Adds a destination with a format, a level and a filter of its own: see [`SinkOptions`].
     pub fn sink_with(mut self, sink: impl Into<Destination>, options: SinkOptions) -> Self {
-        self.sinks.push(Attached::new(sink.into(), options));
+        self.sinks.extend(Attached::all(sink.into(), options));
         self
     }
 

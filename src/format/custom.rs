@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::compile::Subject;
 use super::lines::{Layout, Lines};
@@ -53,9 +53,23 @@ pub trait Format: Send {
     fn format(&mut self, record: &Record<'_>, out: &mut Vec<u8>);
 }
 
+/// A format of the program's own, which several sinks may share.
+#[derive(Clone)]
+pub(super) struct Own(Arc<Mutex<dyn Format>>);
+
+impl Own {
+    pub(super) fn new(format: impl Format + 'static) -> Self {
+        Own(Arc::new(Mutex::new(format)))
+    }
+
+    pub(super) fn is_same(&self, other: &Own) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 /// A format of the program's own, and what it needs of ours.
 pub(crate) struct Custom {
-    format: Box<dyn Format>,
+    format: Own,
     redaction: Arc<Redaction>,
     messages: RefCell<Messages>,
     /// What the format appends to.
@@ -63,13 +77,6 @@ pub(crate) struct Custom {
     /// For records that made the format panic.
     fallback: Lines,
     panics: u64,
-}
-
-/// Stands for a format that was taken.
-struct Nothing;
-
-impl Format for Nothing {
-    fn format(&mut self, _record: &Record<'_>, _out: &mut Vec<u8>) {}
 }
 
 /// What renders messages.
@@ -98,7 +105,7 @@ impl Messages {
 }
 
 impl Custom {
-    pub(super) fn new(format: Box<dyn Format>, redaction: Arc<Redaction>) -> Self {
+    pub(super) fn new(format: Own, redaction: Arc<Redaction>) -> Self {
         let message = Text::pattern("{message}").expect("a pattern");
         let lines = |text| Lines::new(Layout::Text(text), redaction.clone());
         Custom {
@@ -136,7 +143,7 @@ impl Custom {
             },
         };
         let level = record.level;
-        if !run(&mut *self.format, &record, &mut self.own, out) {
+        if !run(&self.format, &record, &mut self.own, out) {
             self.panics += 1;
             self.fallback.record(out, statement, occurrence);
         }
@@ -164,7 +171,7 @@ impl Custom {
             },
             body: Body::Own(text),
         };
-        if !run(&mut *self.format, &record, &mut self.own, out) {
+        if !run(&self.format, &record, &mut self.own, out) {
             self.panics += 1;
             self.fallback.notice(out, unix_nanos, level, thread, text);
         }
@@ -178,9 +185,8 @@ impl Custom {
         }
     }
 
-    /// The format itself, which is gone from here then.
-    pub(super) fn take(&mut self) -> Box<dyn Format> {
-        std::mem::replace(&mut self.format, Box::new(Nothing))
+    pub(super) fn format(&self) -> Own {
+        self.format.clone()
     }
 
     pub(super) fn panics(&self) -> u64 {
@@ -189,8 +195,10 @@ impl Custom {
 }
 
 /// False if it panicked; nothing is appended then. The format sees no other record's bytes.
-fn run(format: &mut dyn Format, record: &Record<'_>, own: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
+fn run(format: &Own, record: &Record<'_>, own: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
     own.clear();
+    // What a format that panicked is worth, is its own business.
+    let mut format = format.0.lock().unwrap_or_else(PoisonError::into_inner);
     let done = catch_unwind(AssertUnwindSafe(|| format.format(record, own))).is_ok();
     if done {
         out.extend_from_slice(own);

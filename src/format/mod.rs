@@ -53,7 +53,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::level::Level;
-use custom::Custom;
+use custom::{Custom, Own};
 use lines::Layout;
 
 /// Any of the formats that there are, and any [`Format`] of the program's own. Made by `into`.
@@ -63,7 +63,7 @@ pub struct AnyFormat {
 
 enum Kind {
     Lines(Layout),
-    Custom(Box<dyn Format>),
+    Custom(Own),
 }
 
 impl fmt::Debug for AnyFormat {
@@ -109,7 +109,7 @@ impl From<Logfmt> for AnyFormat {
 impl<F: Format + 'static> From<F> for AnyFormat {
     fn from(format: F) -> Self {
         AnyFormat {
-            kind: Kind::Custom(Box::new(format)),
+            kind: Kind::Custom(Own::new(format)),
         }
     }
 }
@@ -122,10 +122,21 @@ impl AnyFormat {
         }
     }
 
-    /// Whether records look the same in both. Nobody can tell of formats of the program's own.
+    /// The same format, for another sink.
+    pub(crate) fn share(&self) -> AnyFormat {
+        let kind = match &self.kind {
+            Kind::Lines(layout) => Kind::Lines(layout.clone()),
+            Kind::Custom(own) => Kind::Custom(own.clone()),
+        };
+        AnyFormat { kind }
+    }
+
+    /// Whether records look the same in both. Formats of the program's own are the same only if they
+    /// are one.
     pub(crate) fn is_same(&self, other: &AnyFormat) -> bool {
         match (&self.kind, &other.kind) {
             (Kind::Lines(one), Kind::Lines(other)) => one == other,
+            (Kind::Custom(one), Kind::Custom(other)) => one.is_same(other),
             _ => false,
         }
     }
@@ -133,7 +144,7 @@ impl AnyFormat {
     pub(crate) fn into_formatter(self, redaction: Arc<Redaction>) -> Formatter {
         match self.kind {
             Kind::Lines(layout) => Formatter::Lines(Box::new(Lines::new(layout, redaction))),
-            Kind::Custom(format) => Formatter::Custom(Shared::new(Custom::new(format, redaction))),
+            Kind::Custom(own) => Formatter::Custom(Shared::new(Custom::new(own, redaction))),
         }
     }
 }
@@ -202,11 +213,11 @@ impl Formatter {
         }
     }
 
-    /// The format that this was made of; one of the program's own is gone from here then.
-    pub(crate) fn take_format(&mut self) -> AnyFormat {
+    /// The format that this was made of.
+    pub(crate) fn format(&self) -> AnyFormat {
         let kind = match self {
             Formatter::Lines(lines) => Kind::Lines(lines.layout().clone()),
-            Formatter::Custom(custom) => Kind::Custom(custom.lock().take()),
+            Formatter::Custom(custom) => Kind::Custom(custom.lock().format()),
         };
         AnyFormat { kind }
     }

@@ -3,11 +3,11 @@
 use super::{Routes, Rule, Selection};
 use crate::format::AnyFormat;
 use crate::level::LevelFilter;
-use crate::sink::{Destination, SinkOptions};
+use crate::sink::{Destination, Place, SinkOptions};
 
 /// A sink, and what it gets in what form.
 pub(crate) struct Attached {
-    pub(crate) to: Destination,
+    pub(crate) to: Place,
     pub(crate) name: String,
     pub(crate) format: AnyFormat,
     pub(crate) level: LevelFilter,
@@ -15,7 +15,13 @@ pub(crate) struct Attached {
 }
 
 impl Attached {
-    pub(crate) fn new(to: Destination, options: SinkOptions) -> Self {
+    /// The sinks of a destination, which all have the same options.
+    pub(crate) fn all(to: Destination, options: SinkOptions) -> Vec<Self> {
+        let attach = |to| Attached::new(to, options.share());
+        to.0.into_iter().map(attach).collect()
+    }
+
+    fn new(to: Place, options: SinkOptions) -> Self {
         let sink = to.sink();
         let mut format = options.format.unwrap_or_else(|| sink.default_format());
         format.resolve_color(sink.wants_color());

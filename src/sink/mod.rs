@@ -4,7 +4,9 @@
 //! runs on the consumer's thread, one call at a time, so it needs no lock of its own.
 
 mod batch;
+mod callback;
 mod console;
+mod destination;
 mod fallback;
 mod file;
 #[cfg(unix)]
@@ -15,6 +17,7 @@ mod offload;
 mod options;
 mod rolling;
 mod syslog;
+mod tee;
 
 use std::io;
 use std::time::Duration;
@@ -23,18 +26,22 @@ use crate::format::AnyFormat;
 
 pub use batch::{Batch, Entry};
 pub(crate) use batch::{Collected, Kept, Mark};
+pub use callback::Callback;
 pub use console::Console;
+pub use destination::Destination;
+pub(crate) use destination::Place;
 pub use fallback::Fallback;
 pub use file::{File, Fsync, OpenError};
 #[cfg(unix)]
 pub use journald::Journald;
 pub use memory::Memory;
 pub use null::Null;
-pub use offload::{Destination, Offload, QueueFull};
-pub(crate) use offload::{Place, Settings as OffloadSettings};
+pub(crate) use offload::Settings as OffloadSettings;
+pub use offload::{Offload, QueueFull};
 pub use options::SinkOptions;
 pub use rolling::{Compression, Period, Rolling, RollingBuilder};
 pub use syslog::{Facility, Syslog};
+pub use tee::Tee;
 
 pub use crate::routing::{Routes, Rule};
 

@@ -85,4 +85,14 @@ impl SinkOptions {
         self.filter = Some(rule);
         self
     }
+
+    /// The same for another sink.
+    pub(crate) fn share(&self) -> SinkOptions {
+        SinkOptions {
+            name: self.name.clone(),
+            format: self.format.as_ref().map(AnyFormat::share),
+            level: self.level,
+            filter: self.filter.clone(),
+        }
+    }
 }

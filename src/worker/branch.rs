@@ -10,7 +10,7 @@ use super::offload::{Offloaded, Shared};
 use super::outlet::{Outlet, Voice};
 use crate::error::BuildError;
 use crate::format::Formatter;
-use crate::sink::{Batch, Destination, Place};
+use crate::sink::{Batch, Place};
 
 /// See the [module](self).
 pub(crate) enum Branch {
@@ -21,12 +21,12 @@ pub(crate) enum Branch {
 impl Branch {
     /// Starts the sink's thread, if it is to have one. It says what it has to say in the format.
     pub(crate) fn new(
-        to: Destination,
+        to: Place,
         name: String,
         format: impl FnOnce() -> Formatter,
         common: &Arc<Common>,
     ) -> Result<Self, BuildError> {
-        match to.0 {
+        match to {
             Place::Here(sink) => Ok(Branch::Here(Outlet::new(sink, name))),
             Place::Apart(offload) => {
                 let outlet = Outlet::new(offload.sink, name.clone());
@@ -190,10 +190,10 @@ impl Branch {
     }
 
     /// The sink, without what it has not taken.
-    pub(crate) fn into_destination(self) -> Option<Destination> {
+    pub(crate) fn into_place(self) -> Option<Place> {
         match self {
-            Branch::Here(outlet) => Some(outlet.into_sink().into()),
-            Branch::Apart(offloaded) => offloaded.into_destination(),
+            Branch::Here(outlet) => Some(Place::Here(outlet.into_sink())),
+            Branch::Apart(offloaded) => offloaded.into_place(),
         }
     }
 

@@ -386,10 +386,10 @@ impl Worker {
             ..
         } = &mut self.delivery;
         let attached = |(branch, &stream): (Branch, &usize)| {
-            let (format, level, filter) = streams.take_options(stream);
+            let (format, level, filter) = streams.options(stream);
             Some(Attached {
                 name: branch.name(),
-                to: branch.into_destination()?,
+                to: branch.into_place()?,
                 format,
                 level,
                 filter,

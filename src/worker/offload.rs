@@ -26,9 +26,7 @@ use super::ledger::Ledger;
 use super::outlet::{Outlet, lose_all};
 use super::{Common, Inside, LAST_TRIES, voice};
 use crate::format::Formatter;
-use crate::sink::{
-    Batch, Collected, Destination, Offload, OffloadSettings as Settings, Place, QueueFull,
-};
+use crate::sink::{Batch, Collected, Offload, OffloadSettings as Settings, Place, QueueFull};
 use crate::sys;
 use crate::sys::exclusive::{Exclusive, Taken};
 
@@ -171,12 +169,12 @@ impl Offloaded {
     }
 
     /// In a forked child: the sink, without what it has not taken.
-    pub(crate) fn into_destination(self) -> Option<Destination> {
+    pub(crate) fn into_place(self) -> Option<Place> {
         let take = |outlet: &mut Outlet| Ok::<_, ()>(outlet.take());
         let outlet = self.shared.outlet.take_over(take)?.ok()?;
         let sink = outlet.into_sink();
         let settings = self.shared.settings;
-        Some(Destination(Place::Apart(Offload { sink, settings })))
+        Some(Place::Apart(Offload { sink, settings }))
     }
 
     pub(crate) fn name(&self) -> String {

@@ -11,7 +11,7 @@ use crate::callsite::{self, Statement};
 use crate::format::{self, AnyFormat, Formatter, Occurrence, Redaction};
 use crate::level::{Level, LevelFilter};
 use crate::routing::{Answer, Attached, Facts, Routes, Rule, Selection};
-use crate::sink::{Batch, Destination, Mark};
+use crate::sink::{Batch, Mark, Place};
 
 /// See the [module](self).
 pub(crate) struct Streams {
@@ -51,7 +51,7 @@ struct Wishes {
 
 /// A sink without what it was attached with, and the place of its stream.
 pub(super) struct Placed {
-    pub(super) to: Destination,
+    pub(super) to: Place,
     pub(super) name: String,
     pub(super) stream: usize,
 }
@@ -268,11 +268,10 @@ impl Streams {
         }
     }
 
-    /// The format, the level and the filter of the stream in this place, which is of no use then if
-    /// the format is one of the program's own.
-    pub(super) fn take_options(&mut self, place: usize) -> (AnyFormat, LevelFilter, Option<Rule>) {
+    /// The format, the level and the filter of the stream in this place.
+    pub(super) fn options(&self, place: usize) -> (AnyFormat, LevelFilter, Option<Rule>) {
         let stream = &self.streams[place];
-        let format = self.formats[stream.format].take_format();
+        let format = self.formats[stream.format].format();
         (
             format,
             stream.selection.level,
@@ -335,6 +334,43 @@ impl Wishes {
                 };
                 streams[place].selection.wants(&facts) == Answer::Yes
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::{Json, Text};
+    use crate::sink::{Null, SinkOptions};
+
+    /// Of ten sinks, those that want the same share a stream, and those of one format the rendering.
+    #[test]
+    fn equal_formats_are_rendered_once() {
+        let options = |name: &str| SinkOptions::new().name(name);
+        let pattern = || Text::pattern("{level} {message}").unwrap();
+        let all = [
+            options("0"),
+            options("1").format(Text::new()),
+            options("2").format(Json::new()),
+            options("3").format(pattern()),
+            options("4").format(Json::new()).level(Level::Warn),
+            options("5").format(pattern().escape(false)),
+            options("6").format(Json::new()).level(Level::Warn),
+            options("7").format(pattern()).filter(Rule::target("bank")),
+            options("8").format(pattern()).filter(Rule::target("bank")),
+            options("9"),
+        ];
+        let attached = all
+            .into_iter()
+            .flat_map(|options| Attached::all(Null.into(), options))
+            .collect();
+        let redaction = Arc::new(Redaction::new());
+        let (streams, placed) = Streams::new(attached, &Routes::new(), &redaction);
+        assert_eq!((streams.formats.len(), streams.streams.len()), (4, 6));
+        let stream_of = |sink: usize| placed[sink].stream;
+        for (sink, same) in [(0, 1), (0, 9), (4, 6), (7, 8)] {
+            assert_eq!(stream_of(sink), stream_of(same));
         }
     }
 }
