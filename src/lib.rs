@@ -39,7 +39,7 @@ pub use fixed::Fixed;
 pub use level::{Level, LevelFilter, MAX_LEVEL, ParseLevelError};
 pub use logger::{
     ContextGuard, Guard, InHandler, Outcome, ParseTraceIdError, Producer, RingLogger,
-    ShutdownFuture, TraceId, configure, in_handler, logger,
+    ShutdownFuture, TraceId, configure, in_context, in_handler, logger,
 };
 pub use record::Record;
 pub use ringlog_macros::Record;

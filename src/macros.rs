@@ -31,7 +31,7 @@ macro_rules! rlog {
 ///
 /// The fields are written as those of [`rlog!`]. Contexts nest: inner fields come after outer ones,
 /// and each guard ends its own. The guard stays on its thread; a task that may go on on another
-/// thread has to set its context again there.
+/// thread is run by [`in_context`](crate::in_context).
 ///
 /// ```
 /// use ringlog::{RingLogger, context, info, sink::Memory};

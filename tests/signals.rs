@@ -262,6 +262,42 @@ fn the_programs_own_handlers_are_called_when_the_records_are_written() {
     assert_eq!(ended.signal(), Some(libc::SIGINT), "{}", ended.stderr);
 }
 
+/// The runtime's handler calls the logger's, which must not end the process: that is for the program
+/// to do, when it has done its work.
+#[test]
+fn a_handler_that_is_installed_later_and_calls_the_loggers_decides_when_the_process_ends() {
+    let name =
+        "a_handler_that_is_installed_later_and_calls_the_loggers_decides_when_the_process_ends";
+    if is_child() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let work = async {
+            let kind = tokio::signal::unix::SignalKind::terminate();
+            let mut signals = tokio::signal::unix::signal(kind).unwrap();
+            for number in 0..2000 {
+                tally().note(|| info!("main {number}"));
+            }
+            ready();
+            signals.recv().await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            for number in 2000..3000 {
+                tally().note(|| info!("main {number}"));
+            }
+            let logger = ringlog::logger().unwrap();
+            assert_eq!(logger.shutdown_async(LONG).await.written, 3000);
+        };
+        let file = File::append(log_path()).unwrap();
+        RingLogger::builder().sink(file).configure().unwrap();
+        runtime.enable_all().build().unwrap().block_on(work);
+        std::process::exit(5);
+    }
+    let process = Process::start(name, "");
+    process.signal(libc::SIGTERM);
+    let ended = process.end();
+    assert_eq!(ended.status.code(), Some(5), "{}", ended.stderr);
+    let log = ended.log();
+    assert!(log.numbers()["main"].iter().copied().eq(0..3000));
+}
+
 /// The handlers are inherited; the thread that acts on signals is not.
 #[test]
 fn a_forked_child_ends_by_its_signal_and_its_parent_does_not() {

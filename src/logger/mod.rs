@@ -41,7 +41,7 @@ use crate::stats::Stats;
 
 use self::core::Core;
 
-pub use context::{ContextGuard, ParseTraceIdError, TraceId, enter_context};
+pub use context::{ContextGuard, ParseTraceIdError, TraceId, enter_context, in_context};
 pub use ending::ShutdownFuture;
 pub use handler::{InHandler, in_handler};
 pub use installed::{Guard, configure, logger};
@@ -303,6 +303,8 @@ impl RingLogger {
     /// * A handler that the program installed before is called, with all that came with the signal.
     ///   As it is for the program then whether it ends, its loggers are not shut down: the handler is
     ///   called when they have written out what they have, or after 100 ms.
+    /// * A handler that the program installs later takes the place of this one. If it calls what was
+    ///   there before, as those of `tokio` and `signal-hook` do, the same holds for it.
     /// * A signal that was ignored stays so, as `SIGHUP` does under `nohup`.
     ///
     /// May be called again, with another deadline. Starts a thread that sleeps until a signal comes;

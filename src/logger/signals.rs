@@ -97,7 +97,9 @@ extern "C" fn handler(signal: c_int, info: *mut siginfo_t, context: *mut c_void)
         REOPEN.fetch_add(1, Ordering::Release);
         BELL.ring();
     }
-    if signal::disposition(signal) == Disposition::Handler {
+    // One that was installed later, and calls this one, is the program's as well.
+    if signal::disposition(signal) == Disposition::Handler || !signal::is_in_place(signal, handler)
+    {
         if !is_reopening && is_heard {
             rescue::write_out(BEFORE_HANDLERS);
         }

@@ -74,6 +74,12 @@ pub(crate) fn disposition(signal: c_int) -> Disposition {
     }
 }
 
+/// Whether the handler is the one that the kernel calls; if not, somebody has taken its place, and
+/// may call it.
+pub(crate) fn is_in_place(signal: c_int, handler: Handler) -> bool {
+    current(signal).is_ok_and(|now| now.sa_sigaction == handler as *const () as usize)
+}
+
 fn current(signal: c_int) -> io::Result<libc::sigaction> {
     // SAFETY: all zeros are a valid `sigaction`, and the kernel writes no more than one.
     unsafe {

@@ -148,11 +148,20 @@ impl Process {
     /// Waits for a line of its output that contains the text.
     #[track_caller]
     pub fn wait_for_line(&mut self, text: &str) {
+        self.rest_of_line(text);
+    }
+
+    /// The same, and answers what comes behind the text.
+    #[track_caller]
+    pub fn rest_of_line(&mut self, text: &str) -> String {
         let mut line = String::new();
-        while !line.contains(text) {
+        loop {
             line.clear();
             let length = self.output.read_line(&mut line).unwrap();
             assert!(length > 0, "the child ended before it said {text:?}");
+            if let Some((_, rest)) = line.split_once(text) {
+                return rest.trim_end().to_owned();
+            }
         }
     }
 
