@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::Command;
 use std::ptr;
 
-use ringlog::sink::{Batch, File, Sink};
+use ringlog::sink::{Batch, File, Rolling, Sink};
 use ringlog::{FlushError, Level, RingLogger, ShutdownOutcome, info};
 use support::child::{DONE, is_child};
 use support::process::{Process, folder, log_path, ready};
@@ -132,17 +132,110 @@ fn a_disk_that_fills_up_costs_what_does_not_fit_and_nothing_else() {
         println!("{DONE}");
         return;
     }
-    run(name, |command| {
-        let environment = command.get_envs();
-        let folder = environment
-            .filter_map(|(name, value)| (name == "RINGLOG_TEST_FOLDER").then_some(value?))
-            .next()
+    run(name, with_small_disk);
+}
+
+/// Gives the process a disk of one megabyte, in its folder.
+fn with_small_disk(command: &mut Command) {
+    let environment = command.get_envs();
+    let folder = environment
+        .filter_map(|(name, value)| (name == "RINGLOG_TEST_FOLDER").then_some(value?))
+        .next()
+        .unwrap();
+    let disk = Path::new(folder).join("disk");
+    fs::create_dir(&disk).unwrap();
+    // SAFETY: two system calls, with what was made before the fork.
+    unsafe { command.pre_exec(move || mount_small_disk(&disk)) };
+}
+
+/// The numbers in the files of a folder, the oldest first, and what else is there.
+fn read_rolled(disk: &Path) -> (Vec<u64>, Vec<String>) {
+    let (mut numbers, mut others) = (Vec::new(), Vec::new());
+    let entries = fs::read_dir(disk).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        let bytes = fs::read(&path).unwrap();
+        let text = match path.extension().unwrap().to_str().unwrap() {
+            "log" => String::from_utf8(bytes).unwrap(),
+            #[cfg(feature = "lz4")]
+            "lz4" => io::read_to_string(lz4_flex::frame::FrameDecoder::new(&*bytes)).unwrap(),
+            _ => {
+                others.push(path.display().to_string());
+                continue;
+            }
+        };
+        let log = Log::parse(&text);
+        numbers.extend(log.numbers().remove("main").unwrap_or_default());
+    }
+    (numbers, others)
+}
+
+/// New files, and compressing old ones, need room that is not there.
+#[test]
+fn a_disk_that_fills_up_while_a_log_rolls_costs_what_does_not_fit_and_leaves_nothing_behind() {
+    let name =
+        "a_disk_that_fills_up_while_a_log_rolls_costs_what_does_not_fit_and_leaves_nothing_behind";
+    if is_child() {
+        ready();
+        let disk = folder().join("disk");
+        let books = Books::new();
+        let rolling = Rolling::builder(disk.join("app.log")).size(50_000);
+        #[cfg(feature = "lz4")]
+        let rolling = rolling.compress(ringlog::sink::Compression::Lz4);
+        // What compresses well would never fill it.
+        let mut state = 1_u64;
+        let mut noise = || {
+            let mut text = String::new();
+            for _ in 0..4 {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                text.push_str(&format!("{state:016x}"));
+            }
+            text
+        };
+        let logger = RingLogger::builder()
+            .sink(rolling.open().unwrap())
+            .build()
             .unwrap();
-        let disk = Path::new(folder).join("disk");
-        fs::create_dir(&disk).unwrap();
-        // SAFETY: two system calls, with what was made before the fork.
-        unsafe { command.pre_exec(move || mount_small_disk(&disk)) };
-    });
+        let mut log = |records: u64| {
+            for _ in 0..records {
+                let (number, noise) = (books.submitted(), noise());
+                books.note(Level::Info, info!(logger: &logger, "main {number} {noise}"));
+                if number % 100 == 99 {
+                    let _ = logger.flush(LONG);
+                }
+            }
+        };
+        log(40_000);
+        let error = logger.flush(LONG).unwrap_err().to_string();
+        assert!(error.contains("No space left"), "{error}");
+        set_disk_size(&disk, c"size=16m", libc::MS_REMOUNT).unwrap();
+        assert!(
+            (0..200).any(|_| {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+                logger.flush(LONG).is_ok()
+            }),
+            "the sink did not recover"
+        );
+        let before = books.submitted();
+        // Enough for some files.
+        log(3000);
+        let report = logger.shutdown(LONG);
+        books.check_report(&logger, &report);
+        assert_eq!(report.outcome, ShutdownOutcome::Drained);
+        assert!(report.failed > 0, "{report:?}");
+        let (numbers, others) = read_rolled(&disk);
+        assert_eq!(numbers.len() as u64, report.written, "{report:?}");
+        assert!(numbers.is_sorted_by(|a, b| a < b));
+        let last = &numbers[numbers.len() - 3000..];
+        assert!(last.iter().copied().eq(before..before + 3000));
+        assert!(others.is_empty(), "{others:?}");
+        println!("{DONE}");
+        return;
+    }
+    run(name, with_small_disk);
 }
 
 #[test]

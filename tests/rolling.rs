@@ -291,6 +291,127 @@ fn what_cannot_work_is_refused_with_its_name() {
     assert!(!path.exists());
 }
 
+/// What has the name of a closed file, and is none: links to other files, pipes, folders.
+#[test]
+fn what_only_has_the_name_of_a_file_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.log");
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "somebody else's").unwrap();
+    let strange = |number| {
+        let name = format!("app.2020-01-01T00-00-00.00{number}Z.log");
+        folder.path().join(name)
+    };
+    for (number, target) in [(1, &*secret), (2, Path::new("/dev/zero"))] {
+        std::os::unix::fs::symlink(target, strange(number)).unwrap();
+    }
+    fs::create_dir(strange(3)).unwrap();
+    let pipe = std::ffi::CString::new(strange(4).to_str().unwrap()).unwrap();
+    // SAFETY: the name is a string of C that lives through the call.
+    assert_eq!(unsafe { libc::mkfifo(pipe.as_ptr(), 0o600) }, 0);
+
+    let builder = killed::compressed(Rolling::builder(&path).size(1000)).keep_files(2);
+    let logger = logger(builder.open().unwrap());
+    for number in 0..200 {
+        info!(logger: &logger, "n {number}");
+    }
+    logger.flush(LONG).unwrap();
+    let mut ours = Vec::new();
+    wait_for("old files to go", || {
+        ours = files(&path);
+        let is_ours = |path: &PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            ("app.2021".."app.log").contains(&name)
+        };
+        ours.retain(is_ours);
+        ours.len() == 2
+    });
+    let started = Instant::now();
+    let report = logger.shutdown(LONG);
+    assert_eq!(
+        (report.written, report.failed, report.sink_errors),
+        (200, 0, 0)
+    );
+    // Nobody waits for the pipe.
+    assert!(started.elapsed() < LONG / 2);
+    for number in 1..=4 {
+        assert!(strange(number).symlink_metadata().is_ok());
+        assert!(!strange(number).is_file() || number == 1);
+    }
+    assert!(strange(1).is_symlink() && strange(2).is_symlink());
+    assert_eq!(fs::read_to_string(&secret).unwrap(), "somebody else's");
+}
+
+#[test]
+fn a_link_is_what_it_leads_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, there) = (folder.path().join("here"), folder.path().join("there"));
+    for path in [&here, &there] {
+        fs::create_dir(path).unwrap();
+    }
+    let (link, real) = (here.join("app.log"), there.join("real.log"));
+    // It leads nowhere yet.
+    std::os::unix::fs::symlink("../there/real.log", &link).unwrap();
+    let logger = logger(Rolling::builder(&link).size(1000).open().unwrap());
+    for number in 0..100 {
+        info!(logger: &logger, "n {number}");
+    }
+    assert_eq!(logger.shutdown(LONG).written, 100);
+    assert!(link.is_symlink());
+    assert_eq!(fs::read_dir(&here).unwrap().count(), 1);
+    let files = files(&real);
+    assert!(files.len() > 5, "{files:?}");
+    let all: Vec<u64> = files.iter().flat_map(|file| numbers(file)).collect();
+    assert!(all.into_iter().eq(0..100));
+    assert_eq!(numbers(&link), numbers(&real));
+}
+
+/// On Linux a name is bytes: no text, or one with line feeds.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_name_may_be_any_bytes() {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    for name in [
+        &b"\xff\xfe app.log"[..],
+        b"a\nb\x1b[2J.log",
+        b"app.l\xffog",
+        b".\xff",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(std::ffi::OsStr::from_bytes(name));
+        let memory = Memory::new();
+        let builder = killed::compressed(Rolling::builder(&path).size(1000)).keep_files(3);
+        let logger = RingLogger::builder()
+            .closing_record(false)
+            .sink(builder.open().unwrap())
+            .sink(memory.clone())
+            .build()
+            .unwrap();
+        for number in 0..100 {
+            info!(logger: &logger, "n {number}");
+        }
+        logger.flush(LONG).unwrap();
+        wait_for("old files to go", || files(&path).len() == 1 + 3);
+        // It is told in one line which file it is.
+        let next = folder
+            .path()
+            .join(std::ffi::OsStr::from_bytes(&[name, b".next"].concat()));
+        fs::create_dir(&next).unwrap();
+        for number in 100..150 {
+            info!(logger: &logger, "n {number}");
+        }
+        wait_for("the log to say so", || {
+            Log::of(&memory).lines.iter().any(Line::is_own)
+        });
+        let report = logger.shutdown(LONG);
+        assert_eq!((report.written, report.failed), (150, 0));
+        let text = memory.contents();
+        assert_eq!(text.lines().count(), 151);
+        assert!(!text.contains('\x1b'), "{text}");
+    }
+}
+
 /// Several processes roll one log: here, several loggers that know nothing of each other.
 #[test]
 fn two_loggers_may_roll_one_log() {
@@ -326,12 +447,12 @@ mod killed {
     use super::*;
 
     #[cfg(feature = "lz4")]
-    fn compressed(builder: RollingBuilder) -> RollingBuilder {
+    pub(super) fn compressed(builder: RollingBuilder) -> RollingBuilder {
         builder.compress(ringlog::sink::Compression::Lz4)
     }
 
     #[cfg(not(feature = "lz4"))]
-    fn compressed(builder: RollingBuilder) -> RollingBuilder {
+    pub(super) fn compressed(builder: RollingBuilder) -> RollingBuilder {
         builder
     }
 

@@ -27,6 +27,26 @@ pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Opens a file to read it. Follows no link, and waits for no writer of a pipe.
+///
+/// # Errors
+///
+/// `InvalidInput` if there is something else of that name; any error of opening.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        libc::O_NOFOLLOW | libc::O_NONBLOCK,
+    );
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(file)
+}
+
 /// Gives a file a name that nothing has yet. Where that is not one step, another process may come
 /// between the look and the act.
 ///

@@ -227,7 +227,7 @@ impl Work {
 
     fn compress(&self, path: &Path, compression: Compression) -> io::Result<()> {
         let run = || {
-            let mut plain = fs::File::open(path)?;
+            let mut plain = sys::file::open_regular(path)?;
             // Several processes may roll one log. Once the lock is there, the name may be that of
             // what another one has made.
             if !sys::file::try_lock(&plain)? || !sys::file::is_named(&plain, path) {
@@ -287,7 +287,7 @@ impl Work {
         let (mut kept, mut bytes, mut enough) = (0, 0, false);
         let mut result = Ok(());
         for Found { path, .. } in closed.iter().rev() {
-            let Ok(found) = fs::metadata(path) else {
+            let Ok(found) = fs::symlink_metadata(path) else {
                 continue;
             };
             let written = found.modified().ok();

@@ -35,7 +35,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The file that is written to always has the name that was given. When it is closed it gets the
 /// time at which it was begun, in UTC, before its extension: `app.log` becomes
 /// `app.2026-11-25T03-46-19.123Z.log`. A thread of its own compresses closed files and deletes those
-/// that are not to be kept; it deletes nothing else.
+/// that are not to be kept; it deletes nothing else, and no links. A name that is a link itself counts
+/// as what it leads to when the log is opened: the closed files lie there.
 ///
 /// The next file is open before the last one is closed. If it cannot be made, or the names cannot be
 /// changed, the log goes on in the file that is open, says so, and tries again every second. No line
@@ -83,15 +84,47 @@ struct WallClock {
     zone: Zone,
     /// In seconds.
     period: u64,
-    /// When the file's period ends, in nanoseconds since 1970.
+    /// A time in the file's period, and when that ends, in nanoseconds since 1970.
+    begun: u64,
     end: u64,
 }
 
 impl WallClock {
-    /// Sets the end of the period that this time, in nanoseconds since 1970, belongs to.
+    fn new(zone: Zone, period: u64, now: u64) -> Self {
+        let mut clock = WallClock {
+            zone,
+            period,
+            begun: 0,
+            end: 0,
+        };
+        clock.begin(now);
+        clock
+    }
+
+    /// The file's period is the one that this time, in nanoseconds since 1970, belongs to.
     fn begin(&mut self, now: u64) {
         let end = next_period(now / SECOND, self.period, |at| self.zone.offset_at(at));
+        self.begun = now;
         self.end = end.saturating_mul(SECOND);
+    }
+
+    /// The time now. If that is more than a period before the file's, the clock of the machine was
+    /// wrong, or is: waiting for the end would keep the file open for as long as the clock was set back.
+    fn look(&mut self) -> u64 {
+        let now = unix_nanos(SystemTime::now());
+        self.follow(now);
+        now
+    }
+
+    fn follow(&mut self, now: u64) {
+        if now.saturating_add(self.period * SECOND) < self.begun {
+            self.begin(now);
+        }
+    }
+
+    /// Whether nothing more belongs into the file.
+    fn is_over(&self, now: u64) -> bool {
+        now >= self.end.saturating_add(GRACE)
     }
 }
 
@@ -110,11 +143,11 @@ impl Rolling {
 
     /// The part of the batch that belongs into the file that is open; nothing if the next entry
     /// belongs into a new one.
-    fn part<'a>(&self, batch: &Batch<'a>) -> Batch<'a> {
+    fn part<'a>(&mut self, batch: &Batch<'a>) -> Batch<'a> {
         let mut part = *batch;
-        if let Some(clock) = &self.clock {
-            let now = unix_nanos(SystemTime::now());
-            if now >= clock.end.saturating_add(GRACE) {
+        if let Some(clock) = &mut self.clock {
+            let now = clock.look();
+            if clock.is_over(now) {
                 return part.fitting(0);
             }
             // Records come in the order of their times, and later than those.
@@ -263,9 +296,11 @@ impl Sink for Rolling {
     }
 
     fn tick(&mut self) -> io::Result<()> {
-        let is_over =
-            |clock: &WallClock| unix_nanos(SystemTime::now()) >= clock.end.saturating_add(GRACE);
-        if self.clock.as_ref().is_some_and(is_over) {
+        let is_over = |clock: &mut WallClock| {
+            let now = clock.look();
+            clock.is_over(now)
+        };
+        if self.clock.as_mut().is_some_and(is_over) {
             self.try_roll();
         }
         match self.failure.take().or_else(|| self.keeper.failure()) {
@@ -394,8 +429,13 @@ impl RollingBuilder {
             Some(text) => Zone::parse(text)
                 .map_err(|error| invalid(format!("there is no zone `{text}`: {error}")))?,
         };
-        let names = Names::new(&self.path).map_err(error)?;
-        let handle = Handle::open(&self.path, Open::Append, self.fsync)?;
+        let mut handle = Handle::open(&self.path, Open::Append, self.fsync)?;
+        if self.path.is_symlink() {
+            // The files lie beside the one that is written to, wherever that is.
+            let real = self.path.canonicalize().map_err(error)?;
+            handle = Handle::open(&real, Open::Append, self.fsync)?;
+        }
+        let names = Names::new(handle.path()).map_err(error)?;
         // Another file will be made here.
         let probe = open_next(&names, self.fsync)?;
         fs::remove_file(probe.path()).map_err(error)?;
@@ -403,17 +443,9 @@ impl RollingBuilder {
         let now = SystemTime::now();
         let written = found.modified().unwrap_or(now);
         let begun = found.created().map_or(written, |made| made.min(written));
-        let clock = period.map(|period| {
-            let mut clock = WallClock {
-                zone,
-                period,
-                end: 0,
-            };
-            // A file of an earlier period is closed with the first record.
-            let belongs_to = if handle.length() == 0 { now } else { written };
-            clock.begin(unix_nanos(belongs_to));
-            clock
-        });
+        // A file of an earlier period is closed with the first record.
+        let belongs_to = if handle.length() == 0 { now } else { written };
+        let clock = period.map(|period| WallClock::new(zone, period, unix_nanos(belongs_to)));
         Ok(Rolling {
             keeper: Keeper::start(names.clone(), self.rules).map_err(error)?,
             name: format!("rolling {}", self.path.display()),
@@ -431,4 +463,32 @@ impl RollingBuilder {
 fn unix_nanos(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 86_400 * SECOND;
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_keep_a_file_open() {
+        let noon = 20_000 * DAY + DAY / 2;
+        let mut clock = WallClock::new(Zone::Utc, 86_400, noon);
+        let midnight = noon + DAY / 2;
+        assert_eq!(clock.end, midnight);
+        // Within a period it goes on to the end there was.
+        clock.follow(noon - DAY / 4);
+        clock.follow(noon - DAY);
+        assert_eq!(clock.end, midnight);
+        assert!(!clock.is_over(midnight + GRACE - 1) && clock.is_over(midnight + GRACE));
+        // By years, after a battery was empty or a server told the wrong time.
+        clock.follow(noon - 1000 * DAY);
+        assert_eq!(clock.end, midnight - 1000 * DAY);
+        clock.follow(0);
+        assert_eq!(clock.end, DAY);
+        // And forward again.
+        clock.follow(noon);
+        assert!(clock.is_over(noon));
+    }
 }

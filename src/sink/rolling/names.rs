@@ -8,7 +8,8 @@
 //! app.2026-11-25T03-46-19.123Z.log.41-7.tmp  half compressed, by process 41
 //! ```
 //!
-//! All other files are somebody else's. Names in the order of the alphabet are in that of time.
+//! All other files are somebody else's, and so is what only has such a name: a link, a pipe, a folder.
+//! Names in the order of the alphabet are in that of time.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
@@ -164,7 +165,13 @@ impl Names {
     pub(super) fn list(&self) -> io::Result<Vec<Found>> {
         let mut found = Vec::new();
         for entry in self.directory.read_dir()? {
-            found.extend(self.parse(&entry?.file_name()));
+            let entry = entry?;
+            if let Some(file) = self.parse(&entry.file_name()) {
+                // It may be gone already.
+                if entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                    found.push(file);
+                }
+            }
         }
         found.sort();
         Ok(found)
