@@ -445,6 +445,40 @@ fn what_is_masked_is_seen_in_no_format() {
     }
 }
 
+/// None of the parts is a URL, nor has a name that says what it is.
+#[test]
+fn credentials_are_masked_in_a_url_that_the_message_puts_together() {
+    let (scheme, user, word, host, port) = ("postgres", "app", "s3cret", "db", 5432);
+    let lines = |redaction: Redaction| {
+        let memory = Memory::new();
+        let logger = builder()
+            .redact(redaction)
+            .sink_with(
+                memory.clone(),
+                SinkOptions::new().format(Text::pattern("{message}").unwrap()),
+            )
+            .build()
+            .unwrap();
+        info!(logger: &logger, "at {scheme}://{user}:{word}@{host}:{port}/x, {word:?}");
+        info!(logger: &logger, "http://{word}@{host}");
+        info!(logger: &logger, "http://{host}:{port}/{user}@{word} and a {user}:{word}@{host}");
+        info!(logger: &logger, "{0}://u:{1}@h {1} {0}://u:{1}@h", scheme, word);
+        info!(logger: &logger, "built in: http://u:s3cret@h, {port}");
+        logger.shutdown(LONG);
+        memory.contents()
+    };
+    assert_eq!(
+        lines(Redaction::new()),
+        "at postgres://app:***@db:5432/x, \"s3cret\"\n\
+         http://***@db\n\
+         http://db:5432/app@s3cret and a app:s3cret@db\n\
+         postgres://u:***@h s3cret postgres://u:***@h\n\
+         built in: http://u:***@h, 5432\n"
+    );
+    let plain = lines(Redaction::new().urls(false));
+    assert!(!plain.contains("***"), "{plain}");
+}
+
 #[test]
 fn redaction_changes_while_the_logger_runs() {
     let (logger, memory) = logging(Text::pattern("{message}").unwrap());

@@ -10,7 +10,7 @@ use super::context::{ContextStyle, FieldStyle, Names, Values};
 use super::escape::{self, Quoted, Raw, Visible};
 use super::float;
 use super::program::{Action, Program, Rare, Specified, Typed};
-use super::redact::{MASK, Redaction};
+use super::redact::{MASK, Redaction, credentials_among};
 use super::spec::Resolved;
 use crate::callsite::Statement;
 use crate::level::Level;
@@ -152,11 +152,16 @@ impl Compiler<'_> {
 
     /// Text that is not the format's own.
     pub(super) fn escaped(&mut self, text: &str) {
+        self.put_escaped(text, false);
+    }
+
+    /// The same, and whether credentials in URLs are masked in it.
+    fn put_escaped(&mut self, text: &str, urls: bool) {
         let (out, text) = (&mut self.literal, text.as_bytes());
         match self.escapes {
-            Escapes::Visible => escape::put::<Visible>(out, text, false),
-            Escapes::Quoted => escape::put::<Quoted>(out, text, false),
-            Escapes::Raw => escape::put::<Raw>(out, text, false),
+            Escapes::Visible => escape::put::<Visible>(out, text, urls),
+            Escapes::Quoted => escape::put::<Quoted>(out, text, urls),
+            Escapes::Raw => escape::put::<Raw>(out, text, urls),
         }
     }
 
@@ -203,12 +208,15 @@ impl Compiler<'_> {
         match self.subject.message {
             Message::Text(text) => self.escaped(text),
             Message::Pieces(pieces) => {
-                for piece in pieces {
+                let urls = self.redaction.masks_urls();
+                let secret = credentials_among(pieces);
+                for (piece, secret) in pieces.iter().zip(secret) {
                     match *piece {
-                        Piece::Literal(text) => self.escaped(text),
+                        Piece::Literal(text) => self.put_escaped(text, urls),
                         Piece::Value(index, spec) => {
                             let name = self.subject.names.get(usize::from(index));
-                            let hidden = name.is_some_and(|name| self.redaction.masks(name));
+                            let named = name.is_some_and(|name| self.redaction.masks(name));
+                            let hidden = named || (urls && secret);
                             self.value(index, spec, hidden, Values::Plain);
                         }
                     }

@@ -221,6 +221,12 @@ impl Program {
         self.level
     }
 
+    /// All that is done for a record.
+    #[cfg(test)]
+    pub(super) fn steps(&self) -> String {
+        format!("{:?} {:?} {}", self.ops, self.rare, self.in_order)
+    }
+
     /// Whether each value is needed once, in the order in which they are stored.
     pub(super) fn is_in_order(&self) -> bool {
         self.in_order

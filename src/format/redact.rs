@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::ptr;
 
 use super::glob;
-use crate::record::{Form, Shape, Type};
+use crate::record::{Form, Piece, Shape, Type};
 
 /// Stands for what is masked.
 pub(crate) const MASK: &str = "***";
@@ -21,7 +21,8 @@ pub(crate) const MASK: &str = "***";
 ///
 /// By default the names are `password`, `passwd`, `secret`, `token` and `authorization`, also behind
 /// an underscore (`db_password`), and credentials in URLs are masked: `postgres://app:hunter2@db/x`
-/// becomes `postgres://app:***@db/x`.
+/// becomes `postgres://app:***@db/x`, also where the message puts the URL together, as
+/// `"postgres://{user}:{word}@{host}"` does.
 ///
 /// Names are compared once for each statement, when its first record is written.
 ///
@@ -186,6 +187,31 @@ pub(super) fn credentials(text: &[u8]) -> Option<Range<usize>> {
             return Some(start + secret.start..start + secret.end);
         }
     }
+}
+
+/// Whether each piece of a message is, or has, credentials of a URL that the message puts together.
+pub(super) fn credentials_among(pieces: &[Piece]) -> Vec<bool> {
+    let mut text = Vec::new();
+    let place = |piece: &Piece| {
+        let start = text.len();
+        match piece {
+            Piece::Literal(literal) => text.extend_from_slice(literal.as_bytes()),
+            // Whatever the value is, it is taken for a word.
+            Piece::Value(..) => text.push(b'x'),
+        }
+        start..text.len()
+    };
+    let places: Vec<Range<usize>> = pieces.iter().map(place).collect();
+    let mut secret = vec![false; pieces.len()];
+    let mut from = 0;
+    while let Some(range) = credentials(&text[from..]) {
+        let (start, end) = (from + range.start, from + range.end);
+        for (secret, place) in secret.iter_mut().zip(&places) {
+            *secret |= place.start < end && start < place.end;
+        }
+        from = end;
+    }
+    secret
 }
 
 #[cfg(test)]

@@ -742,3 +742,29 @@ fn no_statement_and_no_bytes_make_anything_but_one_line_of_printable_text() {
         }
     }
 }
+
+#[test]
+fn redaction_adds_no_step_to_a_statement_that_has_nothing_to_hide() {
+    let pieces = vec![
+        Piece::Literal("at "),
+        Piece::Value(0, D),
+        Piece::Literal("@"),
+        Piece::Value(1, D),
+    ];
+    let id = statement(pieces, &[Type::Str, Type::F64]);
+    let site = callsite::statement(id).unwrap();
+    let layouts = || {
+        [
+            Layout::Text(Text::new()),
+            Layout::Json(Json::new()),
+            Layout::Logfmt(Logfmt::new()),
+        ]
+    };
+    let steps = |redaction: Redaction| {
+        let redaction = Arc::new(redaction);
+        let lines = layouts().map(|layout| Lines::new(layout, redaction.clone()));
+        lines.map(|lines| lines.compile(Subject::of(site)).steps())
+    };
+    let many = Redaction::new().fields((0..100).map(|number| format!("*secret_{number}")));
+    assert_eq!(steps(many), steps(Redaction::none()));
+}
