@@ -35,6 +35,10 @@ const FMT: &[Step] = &[
         ..cargo(&["fmt", "--check"])
     },
     Step {
+        folder: "benches/compile",
+        ..cargo(&["fmt", "--check"])
+    },
+    Step {
         folder: "benches/peers",
         ..cargo(&["fmt", "--check"])
     },
