@@ -16,7 +16,7 @@ use ringlog::sink::{
     Rule, SinkOptions,
 };
 use ringlog::{Builder, Clock, Config, ConfigError, Idle, Level, Overflow, RingLogger, info};
-use support::{LONG, Log};
+use support::{LONG, Log, Random, scaled};
 
 /// What a builder is set to.
 fn shape(builder: &Builder) -> String {
@@ -622,6 +622,60 @@ fn a_text_that_is_not_toml_is_told_with_its_line() {
         assert!(matches!(error, ConfigError::Syntax { .. }), "{toml}");
         let begins = format!("line {line}: ");
         assert!(error.to_string().starts_with(&begins), "{toml}: {error}");
+    }
+}
+
+/// Whatever a file says, it is a configuration or an error in one line, which drives no terminal.
+#[test]
+fn no_text_is_anything_but_a_configuration_or_an_error() {
+    const EXAMPLE: &str = include_str!("../examples/ringlog.toml");
+    #[rustfmt::skip]
+    const HOSTILE: [&str; 30] = [
+        "-1", "0", "1e400", "nan", "-inf", "9223372036854775807", "99999999999999999999", "''",
+        "'\u{1b}[2J'", "\"\\u001b\\u0000\\n\"", "[]", "{}", "[[]]", "[{}]", "true", "'-5s'",
+        "'1e300d'", "'9999999999999999999 GiB'", "'0.5 B'", "'{'", "'{time:'", "'{{}}}'", "'**'",
+        "'+25:00'", "1979-05-27T07:32:00Z", "'\u{202e}'", "\"\"\"\n\n\"\"\"", "{a.b = 1}", "= =",
+        "'",
+    ];
+    let check = |result: Result<Config, ConfigError>, text: &str| {
+        if let Err(error) = result {
+            let error = error.to_string();
+            let dangerous = |c: char| c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c);
+            assert!(!error.contains(dangerous), "{error:?}\n{text}");
+        }
+    };
+    let mut random = Random::new(7);
+    let mut below = |most: usize| random.below(most as u64) as usize;
+    for _ in 0..scaled(2000) {
+        let mut lines: Vec<String> = EXAMPLE.lines().map(str::to_owned).collect();
+        for _ in 0..=below(3) {
+            let (place, other) = (below(lines.len()), below(lines.len()));
+            let hostile = HOSTILE[below(HOSTILE.len())];
+            match below(5) {
+                0 => _ = lines.remove(place),
+                1 => lines.insert(place, lines[other].clone()),
+                2 => lines.insert(place, format!("\"\\u001b[2J\u{202e}\\n\" = {hostile}")),
+                _ => {
+                    if let Some((key, _)) = lines[place].split_once('=') {
+                        lines[place] = format!("{key}= {hostile}");
+                    }
+                }
+            }
+        }
+        let text = lines.join("\n");
+        check(Config::from_toml(&text), &text);
+        // The same in JSON, and JSON that ends too early.
+        if let Ok(config) = Config::from_toml(&text) {
+            let json = serde_json::to_string_pretty(&config).unwrap();
+            check(Config::from_json(&json), &json);
+            let cut = String::from_utf8_lossy(&json.as_bytes()[..below(json.len())]).into_owned();
+            check(Config::from_json(&cut), &cut);
+        }
+    }
+    let opening = ["[", "a.", "{\"a\":", "a = [", "[a.", "\"", "#"];
+    for text in opening.map(|opening| opening.repeat(100_000)) {
+        check(Config::from_toml(&text), "deep");
+        check(Config::from_json(&text), "deep");
     }
 }
 

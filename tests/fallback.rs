@@ -255,7 +255,7 @@ fn a_probe_that_fails_costs_nothing_and_is_not_repeated_at_once() {
         .sink(
             Fallback::new(sink, spare.clone())
                 .after_failures(1)
-                .probe_after(LONG, LONG),
+                .probe_after(Duration::MAX, Duration::MAX),
         )
         .build()
         .unwrap();

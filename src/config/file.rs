@@ -17,6 +17,7 @@ use super::reader::{Fault, Path, Step, nearest};
 use super::settings::Settings;
 use super::source::{Language, Source, SyntaxFault};
 use crate::error::BuildError;
+use crate::format::visible;
 
 /// The presets, by name.
 const PRESETS: [(&str, &str); 4] = [
@@ -439,14 +440,13 @@ impl fmt::Display for ConfigPlace {
     }
 }
 
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ConfigError {
+    fn describe(&self) -> String {
         match self {
             ConfigError::Read { file, source } => {
-                write!(f, "cannot read {}: {source}", file.display())
+                format!("cannot read {}: {source}", file.display())
             }
-            ConfigError::Extension { file } => write!(
-                f,
+            ConfigError::Extension { file } => format!(
                 "{}: the name of a configuration ends in .toml or .json",
                 file.display()
             ),
@@ -460,20 +460,28 @@ impl fmt::Display for ConfigError {
                     line: *line,
                     variable: None,
                 };
-                write!(f, "{place}{problem}")
+                format!("{place}{problem}")
             }
             ConfigError::Key {
                 place,
                 key,
                 problem,
-            } => write!(f, "{place}`{key}` {problem}"),
-            ConfigError::Reload(error) => error.fmt(f),
-            ConfigError::OtherSinks { place, key } => write!(
-                f,
-                "{place}`{key}` is not what the logger was built with; that takes a new start"
-            ),
-            ConfigError::Sink { place, key, source } => write!(f, "{place}`{key}`: {source}"),
+            } => format!("{place}`{key}` {problem}"),
+            ConfigError::Reload(error) => error.to_string(),
+            ConfigError::OtherSinks { place, key } => {
+                format!(
+                    "{place}`{key}` is not what the logger was built with; that takes a new start"
+                )
+            }
+            ConfigError::Sink { place, key, source } => format!("{place}`{key}`: {source}"),
         }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    /// In one line: what a file says may be anything.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&visible(&self.describe()))
     }
 }
 

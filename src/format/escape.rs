@@ -91,6 +91,14 @@ pub(super) fn put<E: Escaping>(out: &mut Vec<u8>, text: &[u8], urls: bool) {
     E::put(out, rest);
 }
 
+/// The text with what is dangerous made visible.
+#[cfg(feature = "config")]
+pub(crate) fn visible(text: &str) -> String {
+    let mut out = Vec::new();
+    Visible::put(&mut out, text.as_bytes());
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// Whether the text is printable ASCII throughout, without an `@`, which may be part of a URL with
 /// credentials, and without what JSON escapes if it is for a JSON string.
 #[inline(always)]

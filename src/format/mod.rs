@@ -43,6 +43,8 @@ pub use record::{Field, Message, Record, Value};
 pub use redact::Redaction;
 pub use text::{Color, Text};
 
+#[cfg(feature = "config")]
+pub(crate) use escape::visible;
 pub(crate) use lines::Lines;
 pub(crate) use program::Occurrence;
 pub(crate) use record::any_field;

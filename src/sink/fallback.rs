@@ -116,11 +116,12 @@ impl Fallback {
     }
 
     /// The pause before the first sink is tried again; default 1 s. It doubles with each failure, up
-    /// to `longest`; default 60 s.
+    /// to `longest`; default 60 s. Neither is longer than a year.
     #[must_use]
     pub fn probe_after(mut self, pause: Duration, longest: Duration) -> Self {
-        self.breaker.first_pause = pause;
-        self.breaker.longest_pause = longest.max(pause);
+        const YEAR: Duration = Duration::from_secs(365 * 86_400);
+        self.breaker.first_pause = pause.min(YEAR);
+        self.breaker.longest_pause = longest.max(pause).min(YEAR);
         self
     }
 
