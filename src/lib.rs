@@ -52,6 +52,16 @@ pub use symbol::Symbol;
 #[doc = include_str!("../docs/arguments.md")]
 mod arguments_page {}
 
+/// Tests the page.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/formats.md")]
+mod formats_page {}
+
+/// Tests the page.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/sinks.md")]
+mod sinks_page {}
+
 /// What the macros expand to. Not part of the public API: it changes without notice.
 #[doc(hidden)]
 pub mod __private {

@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -858,4 +859,44 @@ fn a_callback_gets_each_entry_once_whatever_it_does() {
     assert_eq!(own.count(), 1);
     let texts: String = calls.into_iter().map(|(_, text)| text).collect();
     assert_eq!(texts, memory.contents());
+}
+
+/// All files of Rust below a folder, as one text.
+fn code_below(folder: &Path) -> String {
+    let mut code = String::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            code += &code_below(&path);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            code += &fs::read_to_string(path).unwrap();
+        }
+    }
+    code
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "miri has no files")]
+fn the_page_of_the_sinks_names_tests_that_there_are() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/sinks.md")).unwrap();
+    let mut count = 0;
+    for quoted in page.split('`').skip(1).step_by(2) {
+        let Some((file, name)) = quoted.split_once("::") else {
+            continue;
+        };
+        let code = match file {
+            "sink" => code_below(&root.join("src/sink")),
+            _ => match fs::read_to_string(root.join(format!("tests/{file}.rs"))) {
+                Ok(code) => code,
+                Err(_) => continue,
+            },
+        };
+        let Some(name) = name.split("::").last().filter(|name| name.contains('_')) else {
+            continue;
+        };
+        assert!(code.contains(&format!("fn {name}(")), "{quoted}");
+        count += 1;
+    }
+    assert!(count > 60, "{count}");
 }
