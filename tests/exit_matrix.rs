@@ -42,13 +42,15 @@ enum State {
     Dead,
     /// The sink does not return.
     Stuck,
-    /// The consumer thread is gone, as if killed.
+    /// The consumer thread was killed in a call of its sink.
     Orphaned,
+    /// It was killed while it slept.
+    Vacant,
 }
 
-use State::{Busy, Dead, Full, Idle, Orphaned, Slow, Stuck};
+use State::{Busy, Dead, Full, Idle, Orphaned, Slow, Stuck, Vacant};
 
-const STATES: [State; 7] = [Idle, Busy, Full, Slow, Dead, Stuck, Orphaned];
+const STATES: [State; 8] = [Idle, Busy, Full, Slow, Dead, Stuck, Orphaned, Vacant];
 
 impl State {
     fn of_case() -> State {
@@ -65,9 +67,14 @@ impl State {
         }
     }
 
-    /// Whether the consumer does what it should, sooner or later.
+    /// Whether a shutdown can write everything, sooner or later.
     fn is_well(self) -> bool {
         !matches!(self, Stuck | Orphaned)
+    }
+
+    /// Whether there is a consumer that does what it should.
+    fn has_consumer(self) -> bool {
+        self.is_well() && self != Vacant
     }
 }
 
@@ -158,7 +165,7 @@ fn builder(state: State) -> Builder {
         .print_report(true);
     let all = usize::MAX;
     match state {
-        Idle | Busy => builder.sink(File::append(log_path()).unwrap()),
+        Idle | Busy | Vacant => builder.sink(File::append(log_path()).unwrap()),
         Full => builder
             .lane_capacity(64)
             .shared_capacity(64)
@@ -181,6 +188,54 @@ fn builder(state: State) -> Builder {
 /// Logs one record by the name of this thread and its number.
 fn log(name: &str, number: u64) {
     tally().note(|| info!("{name} {number}"));
+}
+
+/// Ends the thread that it interrupts in a system call that sleeps.
+extern "C" fn end_sleeper(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: the kernel hands over the registers; before the place to go on at is an instruction of
+    // two bytes or more, which is a system call if one was interrupted.
+    unsafe {
+        let registers = &(*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
+        let place = registers[libc::REG_RIP as usize] as *const [u8; 2];
+        let is_system_call = *place.sub(1) == [0x0f, 0x05];
+        if is_system_call && registers[libc::REG_RAX as usize] == -i64::from(libc::EINTR) {
+            libc::syscall(libc::SYS_exit, 0);
+        }
+    }
+}
+
+/// The number of the consumer thread, if there is one.
+fn consumer() -> Option<i32> {
+    let tasks = fs::read_dir("/proc/self/task").unwrap();
+    let mut tasks = tasks.filter_map(|task| Some(task.ok()?.path()));
+    let is_consumer = |task: &std::path::PathBuf| {
+        fs::read(task.join("comm")).is_ok_and(|name| name == b"ringlog\n")
+    };
+    let consumer = tasks.find(is_consumer)?;
+    consumer.file_name()?.to_str()?.parse().ok()
+}
+
+/// Kills the consumer thread while it sleeps.
+fn kill_the_sleeping_consumer() {
+    // SAFETY: all zeros are a valid `sigaction`, and the handler is of the type that is asked for.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = end_sleeper as *const () as usize;
+        action.sa_flags = libc::SA_SIGINFO;
+        // The one signal that the consumer does not block.
+        assert_eq!(
+            libc::sigaction(libc::SIGPROF, &action, std::ptr::null_mut()),
+            0
+        );
+    }
+    wait_for("the end of the consumer", || {
+        let Some(consumer) = consumer() else {
+            return true;
+        };
+        // SAFETY: takes no pointer.
+        unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), consumer, libc::SIGPROF) };
+        false
+    });
 }
 
 /// Brings the installed logger into the state.
@@ -213,11 +268,16 @@ fn enter(state: State) {
             logger.flush(support::LONG).unwrap();
             let word = if state == Stuck { "stuck" } else { "killed" };
             log(word, 0);
-            let tasks = || fs::read_dir("/proc/self/task").unwrap();
-            let names = || tasks().filter_map(|task| fs::read(task.ok()?.path().join("comm")).ok());
             wait_for("the end of the consumer", || {
-                STUCK.load(Ordering::Acquire) || !names().any(|name| name == b"ringlog\n")
+                STUCK.load(Ordering::Acquire) || consumer().is_none()
             });
+            for number in 200..300 {
+                log("main", number);
+            }
+        }
+        Vacant => {
+            logger.flush(support::LONG).unwrap();
+            kill_the_sleeping_consumer();
             for number in 200..300 {
                 log("main", number);
             }
@@ -367,7 +427,7 @@ impl Outcome {
         }
         let story = || format!("{written} written: {}", self.story());
         match self.state {
-            Idle | Busy | Slow => {
+            Idle | Busy | Slow | Vacant => {
                 assert!(accepted.contains(&written), "{}", story());
                 assert_eq!(self.reported("written"), written, "{}", story());
                 assert_eq!(tally.full(), 0, "{}", story());
@@ -413,7 +473,7 @@ impl Outcome {
             .collect();
         let end = without.rfind('\n').map_or(0, |end| end + 1);
         let written = self.check_records(&Log::parse(&without[..end]));
-        if self.state.is_well() {
+        if self.state.has_consumer() {
             assert!(
                 written >= self.mark(),
                 "{written} of {}: {}",
@@ -436,7 +496,7 @@ impl Outcome {
             "{}",
             self.story()
         );
-        if matches!(self.state, Idle | Stuck | Orphaned) {
+        if matches!(self.state, Idle | Stuck | Orphaned | Vacant) {
             // What had been flushed.
             assert!(written >= 200, "{}", self.story());
         }
@@ -626,7 +686,7 @@ fn a_panic_aborts() {
         outcome.check_signal(libc::SIGABRT);
         assert!(outcome.ended.stderr.contains("on purpose"));
         let told = outcome.ended.log_text().contains(": on purpose");
-        assert!(told || !outcome.state.is_well(), "{}", outcome.story());
+        assert!(told || !outcome.state.has_consumer(), "{}", outcome.story());
         outcome.check_crash();
     });
 }

@@ -21,7 +21,7 @@ const SHORT: Duration = Duration::from_millis(100);
 const SOON: Duration = Duration::from_secs(10);
 
 #[test]
-fn what_is_left_is_written() {
+fn shutdown_flushes_remaining_records() {
     for thread in [true, false] {
         let (books, memory) = (Books::new(), Memory::new());
         let logger = RingLogger::builder()
@@ -72,7 +72,7 @@ fn sinks_are_flushed_last() {
 }
 
 #[test]
-fn every_call_gets_the_same_report() {
+fn shutdown_is_idempotent() {
     for thread in [true, false] {
         let logger = RingLogger::builder()
             .thread(thread)
@@ -124,7 +124,7 @@ fn any_number_of_threads_may_shut_down_at_once() {
 }
 
 #[test]
-fn a_logger_with_nothing_to_do_closes_at_once() {
+fn shutdown_does_not_hang_when_idle() {
     for thread in [true, false] {
         for drained in [true, false] {
             let logger = RingLogger::builder()
@@ -145,7 +145,7 @@ fn a_logger_with_nothing_to_do_closes_at_once() {
 }
 
 #[test]
-fn nothing_is_accepted_afterwards() {
+fn nothing_is_accepted_after_shutdown() {
     for lanes in [2, 0] {
         let (books, memory) = (Books::new(), Memory::new());
         let logger = RingLogger::builder()

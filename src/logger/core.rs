@@ -24,7 +24,7 @@ use crate::shutdown::{Control, Notes, ShutdownOutcome, ShutdownReport};
 use crate::stats::{PerLevel, Stats};
 use crate::sys;
 use crate::sys::exclusive::{Exclusive, Taken};
-use crate::worker::{self, Common, Counters, Latest, Threads, Worker};
+use crate::worker::{self, Common, Counters, Inside, Latest, Pause, Threads, Worker};
 
 /// What the producers' threads see of a logger.
 ///
@@ -47,6 +47,8 @@ pub struct Core {
     pub(super) has_consumer: bool,
     /// How long a shutdown may take that nobody named a deadline for.
     pub(super) deadline: Duration,
+    /// The number of the consumer thread; 0 if there is none.
+    consumer_id: AtomicU64,
     /// The consumer thread, until somebody has waited for its end. Nobody can in a forked child.
     consumer: Mutex<Option<JoinHandle<()>>>,
     /// Taken by whoever drains: the consumer thread for life, or the one that polls or shuts down.
@@ -144,6 +146,7 @@ impl Core {
             ))]
             has_consumer: builder.thread,
             deadline: builder.shutdown_deadline,
+            consumer_id: AtomicU64::new(0),
             consumer: Mutex::new(None),
             worker: CachePadded::new(Exclusive::new(worker)),
             settings: Mutex::new(builder),
@@ -186,9 +189,22 @@ impl Core {
             let ready = pinned.is_ok();
             // Taken before the builder goes on, so that nobody else drains.
             let mut worker = core.wait_for_worker();
+            core.consumer_id.store(sys::thread::id(), Ordering::Release);
             let _ = started.send(pinned.map(|()| thread::current()));
-            while ready && !worker.run() {
-                drop(worker);
+            // Between rounds, too: what a signal handler does there must not wait for the consumer.
+            let _inside = Inside::enter(core.hot.id);
+            if !ready {
+                return;
+            }
+            loop {
+                match worker.run() {
+                    Pause::Ended => break,
+                    Pause::Fork => drop(worker),
+                    Pause::Sleep(longest) => {
+                        drop(worker);
+                        thread::park_timeout(longest);
+                    }
+                }
                 worker = core.wait_for_worker();
             }
         })
@@ -228,10 +244,33 @@ impl Core {
         }
     }
 
-    /// The worker, if nobody has it. A consumer that died left it whole: it unwinds only between
-    /// its own steps.
+    /// The worker, if nobody has it and there is no consumer thread, or none any more. One that died
+    /// asleep, or unwound, left the worker whole; one that was killed at work has it for ever.
     pub(super) fn try_drain(&self) -> Option<Taken<'_, Worker>> {
+        if self.worker.is_taken() || self.has_live_consumer() {
+            return None;
+        }
         self.worker.try_take()
+    }
+
+    /// Whether there was a consumer thread, and is none any more, as far as the kernel says.
+    /// Async-signal-safe.
+    pub(super) fn has_lost_consumer(&self) -> bool {
+        // Acquire: pairs with the Release of the consumer thread.
+        let id = self.consumer_id.load(Ordering::Acquire);
+        id != 0 && sys::thread::is_alive(id) == Some(false)
+    }
+
+    fn has_live_consumer(&self) -> bool {
+        // Acquire: as above.
+        let id = self.consumer_id.load(Ordering::Acquire);
+        let runs = || {
+            let consumer = self.consumer();
+            consumer
+                .as_ref()
+                .is_some_and(|thread| !thread.is_finished())
+        };
+        id != 0 && sys::thread::is_alive(id).unwrap_or_else(runs)
     }
 
     /// For the consumer thread: the worker, when nobody has it and no fork is under way.

@@ -18,7 +18,8 @@ pub(super) fn write_out(longest: Duration) {
     let longest = u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX);
     let mut tickets = [None; PLACES];
     live::for_each(|core| {
-        if core.has_consumer && !core.is_forked() && !core.is_inside() {
+        let can_write = core.has_consumer && !core.has_lost_consumer();
+        if can_write && !core.is_forked() && !core.is_inside() {
             tickets[core.place.index()] = Some(core.common.control.ask_for_flush());
         }
     });

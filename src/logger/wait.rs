@@ -74,7 +74,15 @@ impl<'a> Wait<'a> {
             Overflow::BlockFor(limit) => limit,
             _ => Duration::MAX,
         };
-        if now - began >= limit || now - moved >= CONSUMER_IS_STUCK {
+        if now - began >= limit {
+            return false;
+        }
+        let counters = &self.core.common.counters;
+        if now - moved >= CONSUMER_IS_STUCK || self.core.has_lost_consumer() {
+            // Relaxed: those who do not see it find out by themselves.
+            counters.stuck_since.store(rounds, Ordering::Relaxed);
+        }
+        if counters.stuck_since.load(Ordering::Relaxed) == rounds {
             return false;
         }
         // Whatever ended it, there may be room now.

@@ -47,7 +47,7 @@ impl<T> Exclusive<T> {
             return None;
         }
         // SeqCst, here and in `is_under_way`: either this thread sees the fork, or the one that
-        // forks sees in `is_free`, after it announced the fork, that the value is taken.
+        // forks sees in `is_taken`, after it announced the fork, that the value is taken.
         if self.taken.swap(true, Ordering::SeqCst) {
             return None;
         }
@@ -59,15 +59,16 @@ impl<T> Exclusive<T> {
         (!fork::is_under_way()).then_some(taken)
     }
 
-    fn is_free(&self) -> bool {
-        !self.taken.load(Ordering::SeqCst)
+    /// Whether somebody has the value, at the moment.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.taken.load(Ordering::SeqCst)
     }
 
     /// For the thread that forks, after the fork was announced: waits until nobody has the value,
     /// as long as `patience` says, and notes for the child whether that came about.
     pub(crate) fn rest(&self, mut patience: impl FnMut() -> bool) {
         let at_rest = loop {
-            if self.is_free() {
+            if !self.is_taken() {
                 break fork::generation() + 1;
             }
             if !patience() {

@@ -14,6 +14,11 @@ pub(crate) fn id() -> u64 {
     platform::id()
 }
 
+/// Whether the process has a thread with this number; `None` where the kernel does not say.
+pub(crate) fn is_alive(id: u64) -> Option<bool> {
+    platform::is_alive(id)
+}
+
 /// Keeps signals from being delivered to the calling thread, other than those that an instruction of
 /// its own causes and the one that profilers use. Threads that it starts inherit that.
 ///
@@ -25,6 +30,8 @@ pub(crate) fn block_signals() {
 
 #[cfg(all(target_os = "linux", not(miri)))]
 mod platform {
+    use std::io;
+
     pub(super) fn block_signals() {
         const LET_THROUGH: [libc::c_int; 8] = [
             libc::SIGSEGV,
@@ -54,6 +61,17 @@ mod platform {
         u64::try_from(id).unwrap_or_else(|_| refused())
     }
 
+    pub(super) fn is_alive(id: u64) -> Option<bool> {
+        let id = libc::pid_t::try_from(id).ok()?;
+        // SAFETY: takes no pointer; signal 0 is none.
+        let result = unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), id, 0) };
+        if result == 0 {
+            return Some(true);
+        }
+        let is_gone = io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH);
+        is_gone.then_some(false)
+    }
+
     /// A seccomp filter refuses the call: then the C library's handle, an address, serves.
     #[cold]
     #[inline(never)]
@@ -71,6 +89,10 @@ mod platform {
     static NEXT: AtomicU64 = AtomicU64::new(1);
 
     pub(super) fn block_signals() {}
+
+    pub(super) fn is_alive(_: u64) -> Option<bool> {
+        None
+    }
 
     thread_local! {
         // Without a destructor, so that it lives as long as its thread. 0: none given yet.
@@ -196,6 +218,17 @@ mod tests {
         });
         assert_eq!(first, second);
         assert_ne!(first, mine);
+    }
+
+    #[test]
+    #[cfg(all(target_os = "linux", not(miri)))]
+    fn a_thread_is_alive_until_it_has_ended() {
+        assert_eq!(super::is_alive(id()), Some(true));
+        let other = thread::spawn(id).join().unwrap();
+        // The kernel may take a moment after the join.
+        while super::is_alive(other) != Some(false) {
+            thread::yield_now();
+        }
     }
 
     #[test]

@@ -31,13 +31,14 @@ impl Waiter {
         self.rounds = 0;
     }
 
-    /// Nothing was found. A sleep ends when the thread is unparked.
-    pub(crate) fn wait(&mut self) {
-        self.wait_by(thread::park_timeout);
+    /// Nothing was found. Answers how long to sleep, if it is time for that.
+    pub(crate) fn wait(&mut self) -> Option<Duration> {
+        let mut pause = None;
+        self.wait_by(|duration| pause = Some(duration));
+        pause
     }
 
-    /// As [`wait`](Self::wait), for a thread that may be at its end: parking takes thread-local
-    /// storage, which is then gone. Nothing ends a sleep early.
+    /// As [`wait`](Self::wait), and sleeps.
     pub(crate) fn wait_at_the_end(&mut self) {
         self.wait_by(thread::sleep);
     }

@@ -2,7 +2,8 @@
 //!
 //! A round copies what has been published, merges it by time, renders it, hands it to the sinks,
 //! and only then returns its space to the producers. Whoever holds the worker may run rounds: the
-//! consumer thread, which holds it for life; `poll`; or a shutdown whose consumer thread is gone.
+//! consumer thread, as long as there is one; or else `poll`, a flush, or a shutdown. The thread lets
+//! go of the worker whenever it sleeps, so that one that is killed then leaves a whole one.
 
 mod backtrace;
 mod branch;
@@ -70,7 +71,7 @@ pub(crate) fn is_inside(logger: u64) -> bool {
 }
 
 /// What the consumer counts. Written by whoever holds the worker, read by anybody.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Counters {
     pub(crate) written: AtomicU64,
     pub(crate) failed: AtomicU64,
@@ -80,8 +81,28 @@ pub(crate) struct Counters {
     pub(crate) bytes: AtomicU64,
     /// Counts rounds, so that a producer that waits can see whether the consumer is alive.
     pub(crate) rounds: AtomicU64,
+    /// The round in which the consumer was found to be stuck, or gone. Written by producers that
+    /// waited in vain, so that no other one does until it moves.
+    pub(crate) stuck_since: AtomicU64,
     /// The sink that is being called, as its place plus one; 0 if none.
     pub(crate) in_sink: AtomicU64,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Counters {
+            written: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            cut: AtomicU64::new(0),
+            late: AtomicU64::new(0),
+            sink_errors: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            rounds: AtomicU64::new(0),
+            // No round that there is.
+            stuck_since: AtomicU64::new(u64::MAX),
+            in_sink: AtomicU64::new(0),
+        }
+    }
 }
 
 /// What the worker shares with the producers and with those who end the logger.
@@ -203,6 +224,17 @@ impl Common {
             self.rejected[level].load(Ordering::Relaxed)
         }))
     }
+}
+
+/// Why the consumer thread does not go on at once. It leaves the worker to others meanwhile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pause {
+    /// There is nothing to do, for so long or until somebody wakes it.
+    Sleep(Duration),
+    /// A fork is under way.
+    Fork,
+    /// The logger is closed.
+    Ended,
 }
 
 /// See the [module](self).
@@ -346,18 +378,15 @@ impl Worker {
         self.delivery.streams.notice(now, level, b"ringlog", text);
     }
 
-    /// Runs rounds until the gate closes, then drains and reports, and answers true. Comes back
-    /// earlier, with false, when a fork is under way: to be called again when it is over.
-    pub(crate) fn run(&mut self) -> bool {
-        // Between rounds, too: what a signal handler does there must not wait for the consumer.
-        let _inside = Inside::enter(self.common.id);
+    /// Runs rounds until there is a reason not to. Unless it is the end, to be called again.
+    pub(crate) fn run(&mut self) -> Pause {
         while !self.consumer.ring().gate().is_settled() {
             if self.consumer.ring().gate().is_closing() {
                 self.finish();
-                return true;
+                return Pause::Ended;
             }
             if sys::fork::is_under_way() {
-                return false;
+                return Pause::Fork;
             }
             self.timeline.maintain();
             let records = self.round(usize::MAX, self.times());
@@ -365,11 +394,11 @@ impl Worker {
             self.serve_dump();
             if self.serve_flush() || records > 0 {
                 self.waiter.reset();
-            } else {
-                self.waiter.wait();
+            } else if let Some(pause) = self.waiter.wait() {
+                return Pause::Sleep(pause);
             }
         }
-        true
+        Pause::Ended
     }
 
     /// The sinks' branches, to be restarted in a forked child.
