@@ -252,7 +252,8 @@ impl Worker {
             said.abandoned = said.abandoned.less(levels);
         }
         self.say_last(&said);
-        if !self.settle(true) {
+        // In the last pass, what was read before has been handed on, or went ahead.
+        if !self.settle(pass != Pass::Rest) {
             return;
         }
         if !common.control.time_left().is_zero() {
