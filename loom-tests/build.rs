@@ -140,11 +140,13 @@ const MUTATIONS: &[Mutation] = &[
             by_level: std::array::from_fn(|level| {
                 self.drops.untold[level].swap(0, Ordering::Relaxed)
             }),
+            since: self.drops.since.swap(0, Ordering::Relaxed),
         };",
         to: "        let drops = Drops {
             by_level: std::array::from_fn(|level| {
                 self.drops.untold[level].swap(0, Ordering::Relaxed)
             }),
+            since: self.drops.since.swap(0, Ordering::Relaxed),
         };
         self.drops.any_untold.swap(false, Ordering::AcqRel);",
     },

@@ -124,7 +124,7 @@ fn unix_nanos(time: SystemTime) -> u64 {
     })
 }
 
-fn system_nanos() -> u64 {
+pub(crate) fn system_nanos() -> u64 {
     unix_nanos(SystemTime::now())
 }
 
@@ -215,6 +215,18 @@ impl Timeline {
             Scale::Tsc(anchored) => anchored.unix_nanos(stamp),
             Scale::Wall => stamp,
         }
+    }
+
+    /// The time from a stamp to one that is so much greater, both of them recent.
+    pub(crate) fn span(&self, stamps: u64) -> Duration {
+        Duration::from_nanos(match &self.0 {
+            Scale::Tsc(anchored) => {
+                let now = tsc::read();
+                let then = anchored.unix_nanos(now.saturating_sub(stamps));
+                anchored.unix_nanos(now).saturating_sub(then)
+            }
+            Scale::Wall => stamps,
+        })
     }
 
     /// Keeps the timeline close to the wall clock. To be called often: nearly every time it only

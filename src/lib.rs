@@ -44,7 +44,7 @@ pub use logger::{
 pub use record::Record;
 pub use ringlog_macros::Record;
 pub use shutdown::{ShutdownOutcome, ShutdownReport};
-pub use stats::{PerLevel, Stats};
+pub use stats::{LaneStats, Latency, PerLevel, SinkStats, Stats};
 pub use symbol::Symbol;
 
 /// Tests the page.

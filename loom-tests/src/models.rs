@@ -154,7 +154,7 @@ pub fn a_full_lane_refuses_and_tells() {
                     match outcome {
                         Ok(()) => accepted += 1,
                         Err(Refused::Full) => {
-                            unsafe { ring.count_drop(ring.lane(&lane), LEVEL) }.unwrap();
+                            unsafe { ring.count_drop(ring.lane(&lane), LEVEL, 0) }.unwrap();
                             dropped += 1;
                         }
                         other => panic!("{other:?}"),
@@ -230,8 +230,8 @@ pub fn a_drop_in_the_shared_ring_is_told_once() {
         let dropper = thread::spawn({
             let ring = ring.clone();
             move || {
-                ring.count_shared_drop(LEVEL).unwrap();
-                ring.count_shared_drop(LEVEL).unwrap();
+                ring.count_shared_drop(LEVEL, 0).unwrap();
+                ring.count_shared_drop(LEVEL, 0).unwrap();
             }
         });
         let tell = |ring: &Ring| {

@@ -31,6 +31,7 @@ pub struct Builder {
     pub(crate) overflow: Overflow,
     pub(crate) clock: Clock,
     pub(crate) idle: Idle,
+    pub(crate) stats_every: Option<Duration>,
     pub(crate) pin: Option<usize>,
     pub(crate) thread: bool,
     pub(crate) shutdown_deadline: Duration,
@@ -81,6 +82,7 @@ impl std::fmt::Debug for Builder {
             .field("overflow", &self.overflow)
             .field("clock", &self.clock)
             .field("idle", &self.idle)
+            .field("stats_every", &self.stats_every)
             .field("pin", &self.pin)
             .field("thread", &self.thread)
             .field("shutdown_deadline", &self.shutdown_deadline)
@@ -111,6 +113,7 @@ impl Default for Builder {
             overflow: Overflow::default(),
             clock: Clock::default(),
             idle: Idle::default(),
+            stats_every: None,
             pin: None,
             thread: true,
             shutdown_deadline: Duration::from_secs(5),
@@ -210,6 +213,13 @@ impl Builder {
     /// What the consumer thread does when there is nothing to do; default [`Idle::Adaptive`].
     pub fn idle(mut self, idle: Idle) -> Self {
         self.idle = idle;
+        self
+    }
+
+    /// How often the log itself says how the logger does: the line that [`Stats`](crate::Stats)
+    /// displays, at level INFO. Default never. At least a millisecond.
+    pub fn stats_every(mut self, period: Duration) -> Self {
+        self.stats_every = Some(period);
         self
     }
 

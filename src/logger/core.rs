@@ -21,10 +21,10 @@ use crate::record::payload_of;
 use crate::ring::Ring;
 use crate::ring::slab::Slab;
 use crate::shutdown::{Control, Notes, ShutdownOutcome, ShutdownReport};
-use crate::stats::{PerLevel, Stats};
+use crate::stats::Stats;
 use crate::sys;
 use crate::sys::exclusive::{Exclusive, Taken};
-use crate::worker::{self, Common, Counters, Inside, Latest, Pause, Threads, Worker};
+use crate::worker::{self, Common, Counters, Inside, Latest, Meter, Pause, Threads, Worker};
 
 /// What the producers' threads see of a logger.
 ///
@@ -106,12 +106,15 @@ impl Core {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let common = Arc::new(Common {
             id,
-            counters: Counters::default(),
+            counters: Counters::new(layout.lanes + 1),
             control: Control::new(),
             threads: Threads::new(layout.lanes),
             #[cfg(feature = "crash")]
             descriptors: sinks.iter().map(|_| AtomicI32::new(-1)).collect(),
-            sink_names,
+            meters: sink_names
+                .iter()
+                .map(|name| Arc::new(Meter::new(name)))
+                .collect(),
             forked: AtomicBool::new(false),
             apart: OnceLock::new(),
             rejected: Default::default(),
@@ -123,6 +126,7 @@ impl Core {
         });
         let (mut worker, stamper, warning) =
             Worker::new(consumer, common.clone(), &builder, sinks, place.index())?;
+        worker.tell_stats_every(builder.stats_every);
         warnings.extend(warning);
         for warning in &warnings {
             worker.notice(Level::Warn, warning);
@@ -383,31 +387,7 @@ impl Core {
         if self.is_forked() {
             return self.forked_stats();
         }
-        let common = &self.common;
-        let counters = &common.counters;
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let (written, failed_sink, abandoned) = match common.control.wait_for_report(Duration::ZERO)
-        {
-            Some(report) => (report.written, report.failed, report.abandoned),
-            None => {
-                let abandoned = PerLevel::default();
-                (read(&counters.written), read(&counters.failed), abandoned)
-            }
-        };
-        // After the others: a record that is written meanwhile is then counted as in the ring.
-        let accepted = self.ring.accepted();
-        Stats {
-            written,
-            dropped: PerLevel::new(self.ring.dropped().by_level),
-            rejected: common.rejected(),
-            failed_sink,
-            abandoned,
-            in_ring: accepted.saturating_sub(written + failed_sink + abandoned.total()),
-            cut: read(&counters.cut),
-            late: read(&counters.late),
-            sink_errors: read(&counters.sink_errors),
-            bytes: read(&counters.bytes),
-        }
+        self.common.stats(&self.ring)
     }
 }
 

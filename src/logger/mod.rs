@@ -139,7 +139,12 @@ impl RingLogger {
     #[cfg(feature = "config")]
     pub(crate) fn reselect(&self, to: crate::routing::Reselection) -> Result<(), BuildError> {
         let common = &self.core().common;
-        to.routes.check(&common.sink_names)?;
+        let sinks: Vec<String> = common
+            .meters
+            .iter()
+            .map(|meter| meter.name.clone())
+            .collect();
+        to.routes.check(&sinks)?;
         common.reselection.set(to);
         Ok(())
     }
@@ -383,7 +388,6 @@ impl Drop for RingLogger {
 impl fmt::Debug for RingLogger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RingLogger")
-            .field("sinks", &self.core().common.sink_names)
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }

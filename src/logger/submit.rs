@@ -13,8 +13,8 @@ use crate::clock::Timestamp;
 use crate::level::Level;
 use crate::limit::Limit;
 use crate::record::{
-    Block, Buffered, FIRST_PAYLOAD, Header, Introduction, Payload, Scratch, Type, Values, flags,
-    slots_of, write_record, write_values,
+    Block, Buffered, FIRST_PAYLOAD, Gap, Header, Introduction, Payload, Scratch, Type, Values,
+    flags, slots_of, write_record, write_values,
 };
 use crate::ring::lane::Lane;
 use crate::ring::slab::Span;
@@ -442,10 +442,13 @@ impl Core {
                     if wait.once_more() {
                         continue;
                     }
+                    let now = self.hot.stamper.now();
                     let counted = match route {
                         // SAFETY: the caller's own lane.
-                        Route::Lane(lane) => unsafe { self.ring.count_drop(lane, level.index()) },
-                        Route::Shared { .. } => self.ring.count_shared_drop(level.index()),
+                        Route::Lane(lane) => unsafe {
+                            self.ring.count_drop(lane, level.index(), now)
+                        },
+                        Route::Shared { .. } => self.ring.count_shared_drop(level.index(), now),
                     };
                     return match counted {
                         Ok(()) => Outcome::Full,
@@ -499,12 +502,13 @@ impl Core {
             statement: 0,
             flags: flags::GAP | next.flags & flags::AT,
         };
+        let now = self.hot.stamper.now();
         let fill = |span: &mut Span, drops: &Drops| {
-            let mut payload = [0; FIRST_PAYLOAD];
-            for (place, count) in payload.chunks_exact_mut(8).zip(drops.by_level) {
-                place.copy_from_slice(&count.to_le_bytes());
-            }
-            write_record(span, header, &[], &payload);
+            let gap = Gap {
+                by_level: drops.by_level,
+                elapsed: now.saturating_sub(drops.since),
+            };
+            write_record(span, header, &[], &gap.encode());
         };
         match route {
             // SAFETY: the caller's own lane, of this ring; copying bytes does not unwind.

@@ -17,6 +17,7 @@ mod capture;
 mod context;
 mod decode;
 mod encode;
+mod gap;
 mod introduction;
 mod spec;
 pub(crate) mod tagged;
@@ -43,5 +44,6 @@ pub(crate) use encode::{
     FIRST_PAYLOAD, Header, MAX_PAYLOAD, MAX_SLOTS, Payload, Scratch, flags, payload_of, slots_of,
     write_record, write_values,
 };
+pub(crate) use gap::Gap;
 pub(crate) use introduction::Introduction;
 pub(crate) use value::Checked;

@@ -55,11 +55,6 @@ impl Consumer {
         &self.ring
     }
 
-    /// The index of the shared ring among the sources; the lanes come before it.
-    pub(crate) fn shared(&self) -> usize {
-        self.cursors.len() - 1
-    }
-
     /// Looks which sources may hold records.
     pub(crate) fn refresh_active(&mut self) {
         let mut changed = false;
@@ -157,6 +152,30 @@ impl Consumer {
         let first = unsafe { cursor.track.slot(cursor.next) };
         // SAFETY: published, and not returned.
         first.holds(cursor.next).then(|| unsafe { first.copy() })
+    }
+
+    /// How many slots of a source have been published and not been read, if that is more than
+    /// `above`; some number up to `above` otherwise. Reads a few slots, mostly one, and no other line
+    /// that a producer writes.
+    pub(crate) fn published(&self, source: usize, above: u64) -> u64 {
+        let cursor = &self.cursors[source];
+        let (mut published, mut unknown) = (0, cursor.track.capacity());
+        let ticket = cursor.next + above;
+        // SAFETY: the ring owns the slab, and `self` owns a share of the ring.
+        if above >= unknown || !unsafe { cursor.track.slot(ticket) }.holds(ticket) {
+            return published;
+        }
+        while published < unknown {
+            let middle = published + (unknown - published) / 2;
+            let ticket = cursor.next + middle;
+            // SAFETY: the ring owns the slab, and `self` owns a share of the ring.
+            if unsafe { cursor.track.slot(ticket) }.holds(ticket) {
+                published = middle + 1;
+            } else {
+                unknown = middle;
+            }
+        }
+        published
     }
 
     /// Goes back by so many slots, which were read and not returned: they will be read again.

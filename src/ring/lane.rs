@@ -19,7 +19,7 @@ use super::sync::{
     AtomicBool, AtomicU32, AtomicU64, Ordering, light_barrier, prefetch_for_write,
     producers_must_fence,
 };
-use super::{Drops, LEVELS, PREFETCH_AHEAD, Refused, reserve_of};
+use super::{Drops, LEVELS, Load, PREFETCH_AHEAD, Refused, reserve_of};
 
 const FREE: u32 = 0;
 const OWNED: u32 = 1;
@@ -66,6 +66,8 @@ struct OwnerDrops {
     counted: [AtomicU64; LEVELS],
     /// Those that a gap record has told of.
     told: [AtomicU64; LEVELS],
+    /// When the first was dropped that is untold.
+    since: AtomicU64,
 }
 
 impl Lane {
@@ -83,6 +85,7 @@ impl Lane {
             drops: CachePadded::new(OwnerDrops {
                 counted: Default::default(),
                 told: Default::default(),
+                since: AtomicU64::new(0),
             }),
             head: CachePadded::new(AtomicU64::new(0)),
             state: CachePadded::new(AtomicU32::new(FREE)),
@@ -202,7 +205,7 @@ impl Lane {
         } else {
             fresh - self.reserve()
         };
-        if self.has_untold_drops() {
+        if !self.untold_drops().is_none() {
             // One slot more, for the gap record.
             return Err(if end < limit {
                 Refused::Gap
@@ -253,9 +256,17 @@ impl Lane {
     ///
     /// The caller's thread owns the lane.
     #[cold]
-    pub(super) unsafe fn count_drop(&self, gate: &Gate, level: usize) -> Result<(), Refused> {
+    pub(super) unsafe fn count_drop(
+        &self,
+        gate: &Gate,
+        level: usize,
+        now: u64,
+    ) -> Result<(), Refused> {
         // A handler that drops meanwhile sees `busy` and counts in the shared ring.
         self.begin(gate)?;
+        if self.untold_drops().is_none() {
+            self.drops.since.store(now, Ordering::Relaxed);
+        }
         add(&self.drops.counted[level], 1);
         self.forget_limits();
         self.end();
@@ -295,10 +306,6 @@ impl Lane {
         Ok(())
     }
 
-    fn has_untold_drops(&self) -> bool {
-        self.untold_drops() != Drops::default()
-    }
-
     // The consumer's side.
 
     /// Returns every slot below `ticket` to the owner.
@@ -332,13 +339,14 @@ impl Lane {
     /// The drops that no gap record told of. Exact for the owner, for a lane that is draining, and
     /// after the gate has closed.
     pub(super) fn untold_drops(&self) -> Drops {
-        let mut drops = Drops::default();
-        for level in 0..LEVELS {
-            drops.by_level[level] = self.drops.counted[level]
-                .load(Ordering::Relaxed)
-                .saturating_sub(self.drops.told[level].load(Ordering::Relaxed));
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (counted, told) = (&self.drops.counted, &self.drops.told);
+        Drops {
+            by_level: std::array::from_fn(|level| {
+                read(&counted[level]).saturating_sub(read(&told[level]))
+            }),
+            since: read(&self.drops.since),
         }
-        drops
     }
 
     /// The ticket after the last one the lane will ever hold; `None` while a write is under way
@@ -372,6 +380,20 @@ impl Lane {
             by_level: std::array::from_fn(|level| {
                 self.drops.counted[level].load(Ordering::Relaxed)
             }),
+            since: 0,
+        }
+    }
+
+    /// How the lane stands.
+    pub(super) fn load(&self) -> Load {
+        // In this order: the head never passes the position.
+        let head = self.head.load(Ordering::Acquire);
+        Load {
+            owned: self.state.load(Ordering::Relaxed) == OWNED,
+            capacity: self.owner.track.capacity(),
+            depth: self.position().saturating_sub(head),
+            accepted: self.accepted(),
+            dropped: self.dropped(),
         }
     }
 }

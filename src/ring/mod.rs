@@ -60,6 +60,8 @@ pub(crate) enum Refused {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Drops {
     pub(crate) by_level: [u64; LEVELS],
+    /// When the first of them was dropped, in the producers' own measure.
+    pub(crate) since: u64,
 }
 
 impl Drops {
@@ -69,11 +71,29 @@ impl Drops {
         level < FIRST_RESERVED_LEVEL
     }
 
+    pub(crate) fn is_none(&self) -> bool {
+        self.by_level == [0; LEVELS]
+    }
+
+    /// Adds the numbers.
     pub(crate) fn add(&mut self, other: &Drops) {
         for (mine, theirs) in self.by_level.iter_mut().zip(other.by_level) {
             *mine += theirs;
         }
     }
+}
+
+/// How a source stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// Whether it has an owner. The shared ring always has.
+    pub(crate) owned: bool,
+    /// Slots in all, and those that hold records which the consumer has not returned.
+    pub(crate) capacity: u64,
+    pub(crate) depth: u64,
+    /// Records that were ever accepted, and dropped.
+    pub(crate) accepted: u64,
+    pub(crate) dropped: Drops,
 }
 
 /// How many slots a ring has.
@@ -193,7 +213,7 @@ impl Ring {
         unsafe { lane.write_gap(&self.gate, fill) }
     }
 
-    /// Counts a record that could not be written to a lane.
+    /// Counts a record that could not be written to a lane. `now` is told with the gap.
     ///
     /// # Errors
     ///
@@ -202,9 +222,14 @@ impl Ring {
     /// # Safety
     ///
     /// The caller's thread owns the lane.
-    pub(crate) unsafe fn count_drop(&self, lane: &Lane, level: usize) -> Result<(), Refused> {
+    pub(crate) unsafe fn count_drop(
+        &self,
+        lane: &Lane,
+        level: usize,
+        now: u64,
+    ) -> Result<(), Refused> {
         // SAFETY: by contract.
-        unsafe { lane.count_drop(&self.gate, level) }
+        unsafe { lane.count_drop(&self.gate, level, now) }
     }
 
     /// Writes a record of `slots` slots to the shared ring.
@@ -244,13 +269,21 @@ impl Ring {
         unsafe { self.shared.write_gap(&self.gate, fill) }
     }
 
-    /// Counts a record that could not be written to the shared ring.
+    /// Counts a record that could not be written to the shared ring. `now` is told with the gap.
     ///
     /// # Errors
     ///
     /// As for [`count_drop`](Self::count_drop).
-    pub(crate) fn count_shared_drop(&self, level: usize) -> Result<(), Refused> {
-        self.shared.count_drop(level)
+    pub(crate) fn count_shared_drop(&self, level: usize, now: u64) -> Result<(), Refused> {
+        self.shared.count_drop(level, now)
+    }
+
+    /// How a source stands. While producers write, a moment's view; it reads lines that they write.
+    pub(crate) fn load(&self, source: usize) -> Load {
+        match self.lanes.get(source) {
+            Some(lane) => lane.load(),
+            None => self.shared.load(),
+        }
     }
 
     /// How many records were ever accepted. While producers write, a moment's view.

@@ -8,7 +8,7 @@ use crossbeam_utils::CachePadded;
 use super::gate::Gate;
 use super::slab::{Span, Track};
 use super::sync::{AtomicBool, AtomicU64, Ordering, prefetch_for_write};
-use super::{Drops, LEVELS, PREFETCH_AHEAD, Refused, reserve_of};
+use super::{Drops, LEVELS, Load, PREFETCH_AHEAD, Refused, reserve_of};
 
 /// The bit of the tail that makes every claim fail.
 const SEALED: u64 = 1 << 63;
@@ -36,6 +36,8 @@ struct SharedDrops {
     untold: [AtomicU64; LEVELS],
     /// Those that were taken to be told of.
     told: [AtomicU64; LEVELS],
+    /// When the first was dropped that is untold, nearly; 0 if none is.
+    since: AtomicU64,
 }
 
 impl Shared {
@@ -49,6 +51,7 @@ impl Shared {
                 any_untold: AtomicBool::new(false),
                 untold: Default::default(),
                 told: Default::default(),
+                since: AtomicU64::new(0),
             }),
             reserve: reserve_of(track.capacity()),
             track,
@@ -162,9 +165,12 @@ impl Shared {
     ///
     /// The ring has been sealed meanwhile: the record was rejected, not dropped.
     #[cold]
-    pub(super) fn count_drop(&self, level: usize) -> Result<(), Refused> {
+    pub(super) fn count_drop(&self, level: usize, now: u64) -> Result<(), Refused> {
         let untold = &self.drops.untold[level];
-        untold.fetch_add(1, Ordering::Relaxed);
+        if untold.fetch_add(1, Ordering::Relaxed) == 0 {
+            let since = &self.drops.since;
+            let _ = since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        }
         // An exchange, not a load: it comes before the one in `seal`, and then the drain sees the
         // count, or after it, and sees the seal. In that case the count is taken back, unless the
         // drain has told of it.
@@ -214,6 +220,7 @@ impl Shared {
             by_level: std::array::from_fn(|level| {
                 self.drops.untold[level].swap(0, Ordering::Relaxed)
             }),
+            since: self.drops.since.swap(0, Ordering::Relaxed),
         };
         for (told, count) in self.drops.told.iter().zip(drops.by_level) {
             told.fetch_add(count, Ordering::Relaxed);
@@ -267,6 +274,20 @@ impl Shared {
                     told + self.drops.untold[level].load(Ordering::Relaxed)
                 }
             }),
+            since: 0,
+        }
+    }
+
+    /// How the ring stands.
+    pub(super) fn load(&self) -> Load {
+        // In this order: the head never passes the tail.
+        let head = self.head.load(Ordering::Acquire);
+        Load {
+            owned: true,
+            capacity: self.track.capacity(),
+            depth: self.position().saturating_sub(head),
+            accepted: self.accepted(),
+            dropped: self.dropped(),
         }
     }
 }

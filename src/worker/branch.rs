@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Common;
 use super::ledger::Ledger;
+use super::meter::Meter;
 use super::offload::{Offloaded, Shared};
 use super::outlet::{Outlet, Voice};
 use crate::error::BuildError;
@@ -22,17 +23,26 @@ impl Branch {
     /// Starts the sink's thread, if it is to have one. It says what it has to say in the format.
     pub(crate) fn new(
         to: Place,
-        name: String,
+        meter: &Arc<Meter>,
         format: impl FnOnce() -> Formatter,
         common: &Arc<Common>,
     ) -> Result<Self, BuildError> {
         match to {
-            Place::Here(sink) => Ok(Branch::Here(Outlet::new(sink, name))),
+            Place::Here(sink) => Ok(Branch::Here(Outlet::new(sink, meter.clone()))),
             Place::Apart(offload) => {
-                let outlet = Outlet::new(offload.sink, name.clone());
-                Offloaded::start(outlet, format(), offload.settings, common.clone())
-                    .map(Branch::Apart)
-                    .map_err(|source| BuildError::SinkThread { name, source })
+                let outlet = Outlet::new(offload.sink, meter.clone());
+                Offloaded::start(
+                    outlet,
+                    format(),
+                    offload.settings,
+                    meter.clone(),
+                    common.clone(),
+                )
+                .map(Branch::Apart)
+                .map_err(|source| BuildError::SinkThread {
+                    name: meter.name.clone(),
+                    source,
+                })
             }
         }
     }

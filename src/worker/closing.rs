@@ -176,7 +176,7 @@ impl Worker {
             let (renderer, delivery) = (&mut self.renderer, &mut self.delivery);
             self.staging
                 .merge(times, &self.timeline, now, usize::MAX, |record| {
-                    renderer.render(record, now, &common.threads, delivery);
+                    renderer.render(record, (now, &self.timeline), &common.threads, delivery);
                 });
         }
     }
@@ -297,8 +297,7 @@ impl Worker {
     fn tell_last_gaps(&mut self) {
         for source in 0..self.consumer.ring().sources() {
             let untold = self.consumer.untold_drops(source);
-            let lane = (source != self.consumer.shared()).then_some(source);
-            self.tell_gap(lane, &untold);
+            self.tell_gap(source, &untold);
         }
     }
 
@@ -459,8 +458,8 @@ impl Common {
             report.in_flight = in_lanes.count() as u64 + missing;
             report.stuck_sink = usize::try_from(in_sink)
                 .ok()
-                .and_then(|place| self.sink_names.get(place.checked_sub(1)?))
-                .cloned();
+                .and_then(|place| self.meters.get(place.checked_sub(1)?))
+                .map(|meter| meter.name.clone());
         }
         report
     }

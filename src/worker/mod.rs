@@ -10,10 +10,12 @@ mod branch;
 mod closing;
 mod idle;
 mod ledger;
+mod meter;
 mod offload;
 mod outlet;
 mod remainder;
 mod staging;
+mod statistics;
 mod streams;
 mod threads;
 
@@ -30,7 +32,7 @@ use crate::config::Builder;
 use crate::error::{BuildError, FlushError};
 use crate::format::{Formatter, Occurrence, Redaction};
 use crate::level::Level;
-use crate::record::{Context, Decoder, Header, Introduction, Type, Value, flags};
+use crate::record::{Context, Gap, Header, Introduction, flags};
 use crate::ring::Drops;
 use crate::ring::consumer::Consumer;
 use crate::routing::Attached;
@@ -46,10 +48,13 @@ pub(crate) use branch::Branch;
 use closing::LAST_TRIES;
 use idle::Waiter;
 use ledger::Ledger;
+pub(crate) use meter::Meter;
 use offload::Offloaded;
 use remainder::Fresh;
 pub(crate) use remainder::Remainder;
 use staging::{Staged, Staging, Times};
+pub(crate) use statistics::Counters;
+use statistics::Due;
 use streams::{Placed, Streams};
 pub(crate) use threads::{ThreadName, Threads};
 
@@ -70,41 +75,6 @@ pub(crate) fn is_inside(logger: u64) -> bool {
     INSIDE.try_with(Cell::get) == Ok(logger)
 }
 
-/// What the consumer counts. Written by whoever holds the worker, read by anybody.
-#[derive(Debug)]
-pub(crate) struct Counters {
-    pub(crate) written: AtomicU64,
-    pub(crate) failed: AtomicU64,
-    pub(crate) cut: AtomicU64,
-    pub(crate) late: AtomicU64,
-    pub(crate) sink_errors: AtomicU64,
-    pub(crate) bytes: AtomicU64,
-    /// Counts rounds, so that a producer that waits can see whether the consumer is alive.
-    pub(crate) rounds: AtomicU64,
-    /// The round in which the consumer was found to be stuck, or gone. Written by producers that
-    /// waited in vain, so that no other one does until it moves.
-    pub(crate) stuck_since: AtomicU64,
-    /// The sink that is being called, as its place plus one; 0 if none.
-    pub(crate) in_sink: AtomicU64,
-}
-
-impl Default for Counters {
-    fn default() -> Self {
-        Counters {
-            written: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-            cut: AtomicU64::new(0),
-            late: AtomicU64::new(0),
-            sink_errors: AtomicU64::new(0),
-            bytes: AtomicU64::new(0),
-            rounds: AtomicU64::new(0),
-            // No round that there is.
-            stuck_since: AtomicU64::new(u64::MAX),
-            in_sink: AtomicU64::new(0),
-        }
-    }
-}
-
 /// What the worker shares with the producers and with those who end the logger.
 #[derive(Debug)]
 pub(crate) struct Common {
@@ -113,7 +83,8 @@ pub(crate) struct Common {
     pub(crate) counters: Counters,
     pub(crate) control: Control,
     pub(crate) threads: Threads,
-    pub(crate) sink_names: Vec<String>,
+    /// By the sinks' places.
+    pub(crate) meters: Vec<Arc<Meter>>,
     /// By the sinks' places, where a crash writes its line; -1 where there is none, or none that is
     /// certain because the sink is being called.
     #[cfg(feature = "crash")]
@@ -263,6 +234,8 @@ pub(crate) struct Worker {
     dumped: u64,
     /// When the sinks last did what they do by the clock.
     ticked: u64,
+    /// When the log says how the logger does.
+    stats_due: Option<Due>,
 }
 
 /// What is to be known of each source, to make entries of its records.
@@ -314,14 +287,12 @@ impl Worker {
         let redaction = Arc::new(settings.redaction.clone());
         let (streams, placed) = Streams::new(sinks, &settings.routes, &redaction);
         let stream_of = placed.iter().map(|sink| sink.stream).collect();
-        let branch = |sink: Placed| {
+        let branch = |(sink, meter): (Placed, &Arc<Meter>)| {
             let format = &streams.formats[streams.streams[sink.stream].format];
-            Branch::new(sink.to, sink.name, || format.another(), &common)
+            Branch::new(sink.to, meter, || format.another(), &common)
         };
-        let branches = placed
-            .into_iter()
-            .map(branch)
-            .collect::<Result<Vec<_>, _>>()?;
+        let placed = placed.into_iter().zip(&common.meters);
+        let branches = placed.map(branch).collect::<Result<Vec<_>, _>>()?;
         let apart = branches.iter().filter_map(Branch::shared).collect();
         // Nobody else sets it.
         let _ = common.apart.set(apart);
@@ -362,6 +333,7 @@ impl Worker {
             dumping: None,
             dumped: 0,
             ticked: 0,
+            stats_due: None,
             consumer,
             common,
         };
@@ -480,12 +452,13 @@ impl Worker {
             .staging
             .fill(&mut self.consumer, times, &self.timeline, now)
         {
+            self.note_backlog();
             let (renderer, delivery) = (&mut self.renderer, &mut self.delivery);
             let threads = &self.common.threads;
             records = self
                 .staging
                 .merge(times, &self.timeline, now, most, |record| {
-                    renderer.render(record, now, threads, delivery);
+                    renderer.render(record, (now, &self.timeline), threads, delivery);
                     if delivery.streams.is_full() {
                         delivery.deliver(now);
                     }
@@ -496,6 +469,9 @@ impl Worker {
         self.delivery.deliver(now);
         if self.settle(false) {
             self.reap();
+        }
+        if records > 0 {
+            self.note_lag();
         }
         records
     }
@@ -543,18 +519,23 @@ impl Worker {
         for index in 0..self.consumer.active().len() {
             let source = self.consumer.active()[index];
             if let Some(untold) = self.consumer.reap(source) {
-                self.tell_gap(Some(source), &untold);
+                self.tell_gap(source, &untold);
                 self.renderer.names[source] = None;
             }
         }
     }
 
-    /// Says in the log that records are missing here.
-    fn tell_gap(&mut self, lane: Option<usize>, drops: &Drops) {
-        let name = lane.map(|lane| self.renderer.name_of_lane(lane, &self.common.threads));
+    /// Says in the log that records of a source are missing here.
+    fn tell_gap(&mut self, source: usize, drops: &Drops) {
+        let gap = Gap {
+            by_level: drops.by_level,
+            elapsed: self.stamper.now().saturating_sub(drops.since),
+        };
         let now = self.timeline.now();
+        let lasted = self.timeline.span(gap.elapsed);
+        let threads = &self.common.threads;
         self.renderer
-            .render_gap(now, name, drops, &mut self.delivery);
+            .render_gap(now, source, &gap, lasted, threads, &mut self.delivery);
     }
 
     /// Publishes what the sinks have done.
@@ -679,6 +660,7 @@ impl Worker {
         for failure in self.delivery.call(Branch::tick) {
             self.notice(Level::Warn, &failure);
         }
+        self.tell_stats(now);
     }
 
     fn flush_sinks(&mut self, wanted: u64) -> Option<FlushError> {
@@ -697,14 +679,19 @@ impl Worker {
 }
 
 impl Renderer {
-    fn render(&mut self, record: Staged<'_>, now: u64, threads: &Threads, delivery: &mut Delivery) {
+    fn render(
+        &mut self,
+        record: Staged<'_>,
+        (now, timeline): (u64, &Timeline),
+        threads: &Threads,
+        delivery: &mut Delivery,
+    ) {
         let mut header = record.header;
         let mut payload = record.payload();
         if header.flags & flags::GAP != 0 {
-            let name = self.names.get(record.source).is_some();
-            let name = name.then(|| self.name_of_lane(record.source, threads));
-            let drops = decode_gap(payload);
-            self.render_gap(record.time, name, &drops, delivery);
+            let gap = Gap::decode(payload);
+            let lasted = timeline.span(gap.elapsed);
+            self.render_gap(record.time, record.source, &gap, lasted, threads, delivery);
             return;
         }
         self.cut += u64::from(header.flags & flags::CUT != 0);
@@ -753,22 +740,37 @@ impl Renderer {
         }
     }
 
+    /// Says that records are missing: how many of which levels, for how long, and whose.
     fn render_gap(
         &mut self,
         time: u64,
-        name: Option<ThreadName>,
-        drops: &Drops,
+        source: usize,
+        gap: &Gap,
+        lasted: Duration,
+        threads: &Threads,
         delivery: &mut Delivery,
     ) {
-        let drops = PerLevel::new(drops.by_level);
+        let drops = PerLevel::new(gap.by_level);
         if drops.total() == 0 {
             // Two threads found untold drops at once, and the other one told of them all.
             return;
         }
-        let text = format!("{} records dropped here: {drops}", drops.total());
-        let name = name
-            .as_ref()
-            .map_or(&b"shared ring"[..], ThreadName::as_bytes);
+        let mut text = format!("{} records dropped here: {drops}", drops.total());
+        if !lasted.is_zero() {
+            text += &format!(", in {lasted:.1?}");
+        }
+        let lane = self.names.get(source).is_some();
+        let name = lane.then(|| self.name_of_lane(source, threads));
+        let name = match &name {
+            Some(name) => {
+                text += &format!(", lane {source}, thread {}", name.as_text());
+                name.as_bytes()
+            }
+            None => {
+                text += ", shared ring";
+                b"shared ring"
+            }
+        };
         delivery.streams.notice(time, Level::Warn, name, &text);
     }
 
@@ -808,18 +810,6 @@ fn introduced(statement: u32, payload: &[u8]) -> (u32, &[u8]) {
         }
     }
     (statement, payload)
-}
-
-/// The payload of a gap record is the number of drops for each level.
-fn decode_gap(payload: &[u8]) -> Drops {
-    let mut decoder = Decoder::new(payload);
-    let mut drops = Drops::default();
-    for count in &mut drops.by_level {
-        if let Some(Value::U64(number)) = decoder.next(Type::U64) {
-            *count = number;
-        }
-    }
-    drops
 }
 
 impl Delivery {

@@ -23,6 +23,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::ledger::Ledger;
+use super::meter::Meter;
 use super::outlet::{Outlet, lose_all};
 use super::{Common, Inside, LAST_TRIES, voice};
 use crate::format::Formatter;
@@ -52,6 +53,7 @@ pub(crate) struct Shared {
     /// rest in between.
     outlet: Exclusive<Outlet>,
     settings: Settings,
+    meter: Arc<Meter>,
     common: Arc<Common>,
     state: Mutex<State>,
     /// Wakes the thread: a batch, a flush, the closing.
@@ -126,12 +128,14 @@ impl Offloaded {
         outlet: Outlet,
         format: Formatter,
         settings: Settings,
+        meter: Arc<Meter>,
         common: Arc<Common>,
     ) -> io::Result<Self> {
         let name = outlet.name();
         let shared = Arc::new(Shared {
             outlet: Exclusive::new(outlet),
             settings,
+            meter,
             common,
             state: Mutex::default(),
             work: Condvar::new(),
@@ -212,6 +216,7 @@ impl Offloaded {
             self.patience = self.patience.saturating_sub(started.elapsed());
         }
         state.queue.put(batch, records, &shared.settings, ledger);
+        shared.meter.queued.set(state.queue.bytes as u64);
         drop(state);
         shared.work.notify_one();
     }
@@ -684,6 +689,7 @@ impl Runner {
         let mut state = self.shared.state();
         state.progress.unsettled = (settled < self.offered).then_some(settled);
         state.progress.errors = errors;
+        self.shared.meter.queued.set(state.queue.bytes as u64);
         self.ledger.hand_over(&mut state.progress.lost);
     }
 

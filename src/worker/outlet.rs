@@ -13,9 +13,11 @@ use std::io::{self, ErrorKind};
 use std::mem;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ledger::Ledger;
+use super::meter::Meter;
 use crate::sink::{Batch, Kept, Mark, Null, Sink};
 
 /// Makes an entry of the logger's own, in the form of the sink's other entries.
@@ -34,7 +36,6 @@ const LONGEST_BUSY_PAUSE: Duration = Duration::from_millis(8);
 /// See the [module](self).
 pub(crate) struct Outlet {
     sink: Box<dyn Sink>,
-    name: String,
     /// What the sink has not taken, in order.
     pending: VecDeque<Chunk>,
     pending_bytes: usize,
@@ -52,10 +53,9 @@ pub(crate) struct Outlet {
     torn: bool,
     /// What the sink said when it lost records, until a flush has reported it.
     unreported: Option<String>,
-    /// Failed calls, all of them.
-    errors: u64,
     /// When a call may no longer follow another; `None` before a shutdown.
     until: Option<Instant>,
+    meter: Arc<Meter>,
 }
 
 /// Entries that wait. All records of the range are in them, or were not for this sink.
@@ -107,10 +107,9 @@ enum Offered {
 }
 
 impl Outlet {
-    pub(crate) fn new(sink: Box<dyn Sink>, name: String) -> Self {
+    pub(crate) fn new(sink: Box<dyn Sink>, meter: Arc<Meter>) -> Self {
         Outlet {
             sink,
-            name,
             pending: VecDeque::new(),
             pending_bytes: 0,
             next: 0,
@@ -120,8 +119,8 @@ impl Outlet {
             had_failed: false,
             torn: false,
             unreported: None,
-            errors: 0,
             until: None,
+            meter,
         }
     }
 
@@ -137,7 +136,7 @@ impl Outlet {
 
     /// All of it; what stays in its place takes what comes, and keeps nothing.
     pub(crate) fn take(&mut self) -> Outlet {
-        let nothing = Outlet::new(Box::new(Null), self.name.clone());
+        let nothing = Outlet::new(Box::new(Null), self.meter.clone());
         mem::replace(self, nothing)
     }
 
@@ -146,11 +145,12 @@ impl Outlet {
     }
 
     pub(crate) fn name(&self) -> String {
-        self.name.clone()
+        self.meter.name.clone()
     }
 
+    /// Failed calls, all of them.
     pub(crate) fn errors(&self) -> u64 {
-        self.errors
+        self.meter.errors.get()
     }
 
     /// Whether something waits for a sink that cannot take more at the moment, and has not failed.
@@ -208,6 +208,7 @@ impl Outlet {
             self.pending_bytes += rest.bytes().len();
             self.pending.push_back(Chunk::new(rest, first..records.end));
             self.make_room(ledger);
+            self.meter.waiting.set(self.pending_bytes as u64);
         }
     }
 
@@ -235,6 +236,7 @@ impl Outlet {
     /// sink does not fail.
     pub(crate) fn missed(&mut self, records: u64) {
         if records > 0 {
+            self.meter.lost.add(records);
             self.untold_losses += records;
             self.too_slow = true;
             self.unreported
@@ -264,19 +266,19 @@ impl Outlet {
     /// Has the sink open its destination again. What fails costs no records.
     pub(crate) fn reopen(&mut self) -> Result<(), String> {
         self.call(|sink| sink.reopen())
-            .inspect_err(|_| self.errors += 1)
+            .inspect_err(|_| self.meter.errors.add(1))
     }
 
     /// Has the sink do what it does by the clock. What fails costs no records.
     pub(crate) fn tick(&mut self) -> Result<(), String> {
         self.call(|sink| sink.tick())
-            .inspect_err(|_| self.errors += 1)
+            .inspect_err(|_| self.meter.errors.add(1))
     }
 
     /// Tells the sink that nothing more comes.
     pub(crate) fn close(&mut self, time_left: Duration) -> Result<(), String> {
         self.call(|sink| sink.close(time_left))
-            .inspect_err(|_| self.errors += 1)
+            .inspect_err(|_| self.meter.errors.add(1))
     }
 
     /// What still waits is lost, if the sink fails.
@@ -289,9 +291,10 @@ impl Outlet {
     /// What still waits is lost.
     pub(crate) fn give_up(&mut self, ledger: &mut Ledger) {
         for chunk in self.pending.drain(..) {
-            lose_all(chunk.rest(), ledger);
+            self.meter.lost.add(lose_all(chunk.rest(), ledger));
         }
         self.pending_bytes = 0;
+        self.meter.waiting.set(0);
     }
 
     /// Offers what waits, now, and tells what is missing before it.
@@ -320,6 +323,7 @@ impl Outlet {
                 break;
             }
         }
+        self.meter.waiting.set(self.pending_bytes as u64);
         if let (Some(now), Some(before)) = (&mut self.trouble, before) {
             let longest = if now.busy {
                 LONGEST_BUSY_PAUSE
@@ -347,13 +351,18 @@ impl Outlet {
             }
             let rest = batch.after(taken);
             let sink = &mut self.sink;
-            match catch_unwind(AssertUnwindSafe(|| sink.write(&rest))) {
+            let started = Instant::now();
+            let answer = catch_unwind(AssertUnwindSafe(|| sink.write(&rest)));
+            self.meter.note_write(started.elapsed());
+            match answer {
                 Ok(Ok(0)) => {
                     self.fail(io::Error::from(ErrorKind::WriteZero).to_string(), false);
                     break;
                 }
                 Ok(Ok(more)) => {
-                    taken += more.min(rest.bytes().len());
+                    let more = more.min(rest.bytes().len());
+                    taken += more;
+                    self.meter.bytes.add(more as u64);
                     self.torn = batch.after(taken).is_torn();
                 }
                 Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => {}
@@ -384,7 +393,7 @@ impl Outlet {
     }
 
     fn fail(&mut self, error: String, busy: bool) {
-        self.errors += u64::from(!busy);
+        self.meter.errors.add(u64::from(!busy));
         self.trouble = Some(Trouble {
             error,
             busy,
@@ -398,6 +407,7 @@ impl Outlet {
         if records == 0 {
             return;
         }
+        self.meter.lost.add(records);
         self.untold_losses += records;
         let busy = self.is_busy();
         self.too_slow |= busy;

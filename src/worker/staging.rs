@@ -30,6 +30,8 @@ struct Run {
     end: usize,
     /// The time of the record at `next`.
     time: u64,
+    /// Whether the source had more than its share.
+    more: bool,
 }
 
 /// How the time of a record is known.
@@ -103,7 +105,8 @@ impl Staging {
             while self.slots.len() - start < budget
                 && consumer.take(source, &mut self.slots, wanted) > 0
             {}
-            if self.slots.len() - start >= budget {
+            let more = self.slots.len() - start >= budget;
+            if more {
                 // What is later than the first record left behind would overtake it.
                 let left_behind = match times {
                     Times::Arrival => None,
@@ -125,6 +128,7 @@ impl Staging {
                     next: start,
                     end: self.slots.len(),
                     time: 0,
+                    more,
                 };
                 run.time = self.time_at(run.next, times, timeline, now);
                 self.runs.push(run);
@@ -171,6 +175,7 @@ impl Staging {
                     next: start,
                     end: self.slots.len(),
                     time: 0,
+                    more: false,
                 };
                 run.time = self.time_at(start, times, timeline, now);
                 self.runs.push(run);
@@ -184,6 +189,35 @@ impl Staging {
         for run in &self.runs {
             consumer.rewind(run.source, (run.end - run.next) as u64);
         }
+    }
+
+    /// The time of the oldest record that is staged and not handed out, or left in the ring because
+    /// there was too much; `None` if there is none.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        let dated = |run: &&Run| run.next < run.end && !names_its_time(&self.slots[run.next]);
+        let staged = self.runs.iter().filter(dated);
+        let left = Some(self.horizon).filter(|&horizon| horizon < u64::MAX);
+        staged.map(|run| run.time).chain(left).min()
+    }
+
+    /// How many slots each source had that brought records in this round, where that may be more
+    /// than `known` says of it.
+    pub(crate) fn found(
+        &self,
+        consumer: &Consumer,
+        known: impl Fn(usize) -> u64,
+    ) -> impl Iterator<Item = (usize, u64)> {
+        self.runs.iter().filter_map(move |run| {
+            let staged = (run.end - run.next) as u64;
+            let backlog = if run.more {
+                let above = known(run.source).saturating_sub(staged);
+                consumer.published(run.source, above)
+            } else {
+                0
+            };
+            let found = staged + backlog;
+            (found > known(run.source)).then_some((run.source, found))
+        })
     }
 
     /// Hands out the staged records, ordered by time and those of one source in their own order: up

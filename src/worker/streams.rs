@@ -52,7 +52,6 @@ struct Wishes {
 /// A sink without what it was attached with, and the place of its stream.
 pub(super) struct Placed {
     pub(super) to: Place,
-    pub(super) name: String,
     pub(super) stream: usize,
 }
 
@@ -85,7 +84,6 @@ impl Streams {
             };
             placed.push(Placed {
                 to: sink.to,
-                name: sink.name,
                 stream,
             });
         }

@@ -1,5 +1,6 @@
 //! The names of the threads that log: written down once per thread, read once per lane and owner.
 
+use std::borrow::Cow;
 use std::panic::catch_unwind;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -55,6 +56,10 @@ impl ThreadName {
 
     pub(crate) fn id(&self) -> u64 {
         self.id
+    }
+
+    pub(crate) fn as_text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.as_bytes())
     }
 }
 

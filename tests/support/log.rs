@@ -63,10 +63,14 @@ impl Line {
         if !self.is_own() {
             return None;
         }
-        let (total, by_level) = self.text.split_once(" records dropped here: ")?;
+        let (total, rest) = self.text.split_once(" records dropped here: ")?;
         let mut counts = [0; Level::COUNT];
         assert_ne!(total, "0", "a gap of nothing: {self:?}");
-        for part in by_level.split(", ") {
+        for part in rest.split(", ") {
+            if !part.starts_with(|first: char| first.is_ascii_digit()) {
+                // How long it lasted, and whose records they were.
+                break;
+            }
             let (count, level) = part.split_once(' ').expect("a number and a level");
             let level: Level = level.parse().expect("a level");
             counts[level.index()] += count.parse::<u64>().expect("a number");
