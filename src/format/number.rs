@@ -115,7 +115,7 @@ pub(super) fn put_unsigned_128(out: &mut impl Put, number: u128) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::testing::{Random, cases};
+    use crate::format::testing::{Random, number_cases};
 
     fn text(put: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
@@ -148,7 +148,7 @@ mod tests {
             check(number);
         }
         let mut random = Random::new(5);
-        for _ in 0..cases(300_000) {
+        for _ in 0..number_cases(300_000) {
             check(u128::from(random.any_size()));
             check(u128::from(random.any_size()) << 64 | u128::from(random.next()));
         }

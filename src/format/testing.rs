@@ -36,12 +36,12 @@ pub(super) fn cases(full: u64) -> u64 {
     }
 }
 
-/// As [`cases`] for floats, of which `RINGLOG_FLOAT_CASES` may ask for more.
-pub(super) fn float_cases(full: u64) -> u64 {
-    match std::env::var("RINGLOG_FLOAT_CASES") {
+/// As [`cases`] for numbers, of which `RINGLOG_NUMBER_CASES` may ask for more.
+pub(super) fn number_cases(full: u64) -> u64 {
+    match std::env::var("RINGLOG_NUMBER_CASES") {
         Ok(number) => number
             .parse()
-            .expect("RINGLOG_FLOAT_CASES is a number of cases"),
+            .expect("RINGLOG_NUMBER_CASES is a number of cases"),
         Err(_) => cases(full),
     }
 }
