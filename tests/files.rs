@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use ringlog::sink::{File, Fsync, Memory, Rolling};
-use ringlog::{RingLogger, ShutdownOutcome, info};
+use ringlog::{Builder, RingLogger, ShutdownOutcome, info};
 use support::child::alone;
 use support::{LONG, Log, wait_for};
 
@@ -117,6 +117,39 @@ fn a_file_that_was_deleted_is_made_again_with_all_that_follows() {
         fs::remove_file(&path).unwrap();
     }
     assert_eq!(logger.shutdown(LONG).written, 10);
+}
+
+/// Nothing can be written while it is gone; what is logged then waits.
+#[test]
+fn a_folder_that_is_deleted_and_comes_back_has_all_that_was_logged_since() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().join("here");
+    let path = here.join("a.log");
+    let open: [&dyn Fn(Builder) -> Builder; 2] = [
+        &|builder| builder.sink(File::append(&path).unwrap()),
+        &|builder| builder.sink(Rolling::builder(&path).size(1 << 20).open().unwrap()),
+    ];
+    for open in open {
+        fs::create_dir(&here).unwrap();
+        let logger = open(RingLogger::builder().closing_record(false))
+            .build()
+            .unwrap();
+        info!(logger: &logger, "n {}", 0);
+        logger.flush(LONG).unwrap();
+        fs::remove_dir_all(&here).unwrap();
+        for number in 1..100 {
+            info!(logger: &logger, "n {number}");
+        }
+        let error = logger.flush(LONG).unwrap_err().to_string();
+        assert!(error.contains("a.log"), "{error}");
+        fs::create_dir(&here).unwrap();
+        wait_for("the sink to recover", || logger.flush(LONG).is_ok());
+        info!(logger: &logger, "n {}", 100);
+        let report = logger.shutdown(LONG);
+        assert_eq!((report.written, report.failed), (101, 0));
+        assert!(numbers(&path).into_iter().eq(1..101));
+        fs::remove_dir_all(&here).unwrap();
+    }
 }
 
 /// What an earlier process left is not made longer by what this one writes.
