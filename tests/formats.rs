@@ -445,6 +445,46 @@ fn what_is_masked_is_seen_in_no_format() {
     }
 }
 
+/// By its own name each value is harmless.
+#[test]
+fn what_is_masked_is_masked_inside_of_values() {
+    #[derive(Debug, ringlog::Record)]
+    struct Login {
+        user: &'static str,
+        password: &'static str,
+        also: Option<Token>,
+    }
+    #[derive(Debug, ringlog::Record)]
+    enum Token {
+        Bearer { token: u64, kind: char },
+    }
+
+    for format in [
+        AnyFormat::from(Text::new()),
+        Json::new().into(),
+        Logfmt::new().into(),
+    ] {
+        let text = written(format, "t", |logger| {
+            let login = || Login {
+                user: "somebody",
+                password: "s3cret",
+                also: Some(Token::Bearer {
+                    token: 1_234_567,
+                    kind: 'x',
+                }),
+            };
+            let nested = BTreeMap::from([("a", BTreeMap::from([("API_TOKEN", 1_234_567)]))]);
+            info!(logger: logger, login = login(), nested = nested, all = [login()], "{:?}", login());
+        });
+        assert!(
+            !text.contains("s3cret") && !text.contains("1234567"),
+            "{text}"
+        );
+        assert_eq!(text.matches("***").count(), 7, "{text}");
+        assert_eq!(text.matches("somebody").count(), 3, "{text}");
+    }
+}
+
 /// None of the parts is a URL, nor has a name that says what it is.
 #[test]
 fn credentials_are_masked_in_a_url_that_the_message_puts_together() {
