@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ringlog::format::{AnyFormat, Format, Json, Record};
 use ringlog::sink::{Batch, Fallback, File, Memory, Offload, Sink};
 use ringlog::{Level, RingLogger, ShutdownOutcome, info};
 use support::log::Line;
@@ -389,4 +390,66 @@ fn an_entry_that_was_begun_is_given_to_the_other_one_whole() {
     let (torn, rest) = main.split_once('\n').unwrap();
     assert_eq!(torn, &spare.contents()[..40]);
     assert_eq!(numbers(rest), [1]);
+}
+
+/// A sink that likes a format of its own best.
+struct Picky {
+    memory: Memory,
+    format: fn() -> AnyFormat,
+}
+
+impl Sink for Picky {
+    fn name(&self) -> &str {
+        "picky"
+    }
+
+    fn write(&mut self, batch: &Batch<'_>) -> io::Result<usize> {
+        self.memory.write(batch)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn default_format(&self) -> AnyFormat {
+        (self.format)()
+    }
+}
+
+struct Terse;
+
+impl Format for Terse {
+    fn format(&mut self, _record: &Record<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"terse\n");
+    }
+}
+
+#[test]
+fn both_get_a_format_that_suits_both() {
+    let [text, json, terse]: [fn() -> AnyFormat; 3] =
+        [AnyFormat::default, || Json::new().into(), || Terse.into()];
+    for (first, second, suits) in [
+        (text, text, "INFO"),
+        (json, json, "{\"ts\""),
+        (terse, terse, "terse"),
+        (json, text, "INFO"),
+        (text, json, "INFO"),
+        (terse, json, "INFO"),
+    ] {
+        let memory = Memory::new();
+        let picky = |format| Picky {
+            memory: memory.clone(),
+            format,
+        };
+        let logger = RingLogger::builder()
+            .closing_record(false)
+            .sink(Fallback::new(picky(first), picky(second)))
+            .build()
+            .unwrap();
+        info!(logger: &logger, "n {}", 0);
+        logger.shutdown(LONG);
+        let contents = memory.contents();
+        assert!(contents.contains(suits), "{contents}");
+        assert_eq!(contents.starts_with("{"), suits.starts_with('{'));
+    }
 }

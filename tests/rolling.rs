@@ -291,6 +291,27 @@ fn what_cannot_work_is_refused_with_its_name() {
     assert!(!path.exists());
 }
 
+#[test]
+fn only_a_file_can_be_rolled() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    make_pipe(&pipe);
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink("/dev/null", &link).unwrap();
+    for path in [&pipe, &link, folder.path(), Path::new("/dev/null")] {
+        let error = Rolling::builder(path).size(1).open().unwrap_err();
+        let expected = format!("log file {}: only a file can be rolled", path.display());
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+fn make_pipe(path: &Path) {
+    let path = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+    // SAFETY: the name is a string of C that lives through the call.
+    assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+}
+
 /// What has the name of a closed file, and is none: links to other files, pipes, folders.
 #[test]
 fn what_only_has_the_name_of_a_file_is_left_alone() {
@@ -306,9 +327,7 @@ fn what_only_has_the_name_of_a_file_is_left_alone() {
         std::os::unix::fs::symlink(target, strange(number)).unwrap();
     }
     fs::create_dir(strange(3)).unwrap();
-    let pipe = std::ffi::CString::new(strange(4).to_str().unwrap()).unwrap();
-    // SAFETY: the name is a string of C that lives through the call.
-    assert_eq!(unsafe { libc::mkfifo(pipe.as_ptr(), 0o600) }, 0);
+    make_pipe(&strange(4));
 
     let builder = killed::compressed(Rolling::builder(&path).size(1000)).keep_files(2);
     let logger = logger(builder.open().unwrap());

@@ -1,5 +1,6 @@
 //! Formats of the program's own.
 
+use std::any::TypeId;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +19,7 @@ use crate::record::Context;
 ///
 /// It runs on the consumer's thread, one call at a time. If it panics, what it has appended is
 /// dropped, the record is written as [`Text`] instead, and the panic is counted among the sink's errors.
+/// All formats of a type without fields are one format: sinks that have them share the work.
 ///
 /// ```
 /// use ringlog::format::{Format, Record};
@@ -55,15 +57,22 @@ pub trait Format: Send {
 
 /// A format of the program's own, which several sinks may share.
 #[derive(Clone)]
-pub(super) struct Own(Arc<Mutex<dyn Format>>);
+pub(super) struct Own {
+    format: Arc<Mutex<dyn Format>>,
+    /// The type, if all of that type are the same.
+    kind: Option<TypeId>,
+}
 
 impl Own {
-    pub(super) fn new(format: impl Format + 'static) -> Self {
-        Own(Arc::new(Mutex::new(format)))
+    pub(super) fn new<F: Format + 'static>(format: F) -> Self {
+        Own {
+            format: Arc::new(Mutex::new(format)),
+            kind: (size_of::<F>() == 0).then(TypeId::of::<F>),
+        }
     }
 
     pub(super) fn is_same(&self, other: &Own) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.format, &other.format) || (self.kind.is_some() && self.kind == other.kind)
     }
 }
 
@@ -198,7 +207,7 @@ impl Custom {
 fn run(format: &Own, record: &Record<'_>, own: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
     own.clear();
     // What a format that panicked is worth, is its own business.
-    let mut format = format.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut format = format.format.lock().unwrap_or_else(PoisonError::into_inner);
     let done = catch_unwind(AssertUnwindSafe(|| format.format(record, own))).is_ok();
     if done {
         out.extend_from_slice(own);

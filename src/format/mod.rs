@@ -134,7 +134,7 @@ impl AnyFormat {
     }
 
     /// Whether records look the same in both. Formats of the program's own are the same only if they
-    /// are one.
+    /// are one, or have nothing to differ in.
     pub(crate) fn is_same(&self, other: &AnyFormat) -> bool {
         match (&self.kind, &other.kind) {
             (Kind::Lines(one), Kind::Lines(other)) => one == other,

@@ -24,6 +24,9 @@ use crate::format::AnyFormat;
 /// gets everything again. The log says in a line of its own when that happens, and how much went to
 /// the second sink.
 ///
+/// Both get the same text: in the format that is named, or that both like best, or else
+/// [`Text`](crate::format::Text).
+///
 /// A flush flushes the one that is written to. A first sink that fails in a flush has failed, and so
 /// has the flush: what it had taken may be lost. A first sink that is slow holds up the consumer;
 /// behind an [`Offload`](super::Offload) it does not: `Offload::new(Fallback::new(a, b))`.
@@ -276,9 +279,15 @@ impl Sink for Fallback {
         self.halves.iter().all(|half| half.sink.wants_color())
     }
 
-    /// That of the first.
+    /// That of both; if they differ, text, of which either can make something.
     fn default_format(&self) -> AnyFormat {
-        self.halves[FIRST].sink.default_format()
+        let [first, second] = &self.halves;
+        let format = first.sink.default_format();
+        if format.is_same(&second.sink.default_format()) {
+            format
+        } else {
+            AnyFormat::default()
+        }
     }
 
     /// One write to the first sink, or to the second, or to both if the first fails.

@@ -77,15 +77,15 @@ impl Memory {
     }
 
     /// An empty one that keeps the latest whole entries, of so many bytes together at most. They are
-    /// allocated here. An entry that is longer by itself is not kept.
+    /// allocated here, if there is as much. An entry that is longer by itself is not kept.
     ///
     /// It loses no records by that: what made room for later ones was written.
     #[must_use]
     pub fn ring(bytes: usize) -> Self {
-        Memory::keeping(
-            VecDeque::with_capacity(bytes),
-            Some((bytes, VecDeque::new())),
-        )
+        let mut text = VecDeque::new();
+        // What cannot be had now is asked for when it is needed.
+        let _ = text.try_reserve_exact(bytes);
+        Memory::keeping(text, Some((bytes, VecDeque::new())))
     }
 
     fn keeping(text: VecDeque<u8>, ring: Option<(usize, VecDeque<usize>)>) -> Self {
@@ -188,6 +188,9 @@ mod tests {
         sink.clear();
         write(&mut sink, &["a\n", "b\n", "c\n", "d\n", "e\n", "f\n"]);
         assert_eq!(sink.lines(), ["b", "c", "d", "e", "f"]);
+        let mut endless = Memory::ring(usize::MAX);
+        write(&mut endless, &["a\n"]);
+        assert_eq!(endless.contents(), "a\n");
         let mut nothing = Memory::ring(0);
         write(&mut nothing, &["a\n"]);
         assert_eq!(nothing.contents(), "");

@@ -406,8 +406,8 @@ impl RollingBuilder {
     ///
     /// # Errors
     ///
-    /// The file cannot be opened, or its folder takes no new ones: not only the first is needed.
-    /// There is no such zone, or neither a size nor a period, or one that is out of its range.
+    /// The file cannot be opened, or is a pipe or a device, or its folder takes no new ones: not only the
+    /// first is needed. There is no such zone, or neither a size nor a period, or one that is out of its range.
     pub fn open(self) -> Result<Rolling, OpenError> {
         let error = |source| OpenError::new(&self.path, source);
         let invalid = |text: String| error(io::Error::new(ErrorKind::InvalidInput, text));
@@ -429,6 +429,10 @@ impl RollingBuilder {
             Some(text) => Zone::parse(text)
                 .map_err(|error| invalid(format!("there is no zone `{text}`: {error}")))?,
         };
+        // Opening a pipe would wait, and a device must not be renamed.
+        if self.path.metadata().is_ok_and(|found| !found.is_file()) {
+            return Err(invalid("only a file can be rolled".into()));
+        }
         let mut handle = Handle::open(&self.path, Open::Append, self.fsync)?;
         if self.path.is_symlink() {
             // The files lie beside the one that is written to, wherever that is.
