@@ -397,7 +397,11 @@ fn what_is_masked_is_seen_in_no_format() {
     let secrets = BTreeMap::from([("password", "s3cret"), ("user", "me")]);
     let log = |logger: &RingLogger| {
         let password = "s3cret";
-        let _context = context!(api_token = "s3cret", session = 1);
+        let _context = context!(
+            api_token = "s3cret",
+            session = 1,
+            from = "http://u:s3cret@h"
+        );
         info!(
             logger: logger,
             user.password = "s3cret",
@@ -412,8 +416,9 @@ fn what_is_masked_is_seen_in_no_format() {
         );
     };
     let redaction = || Redaction::new().field("card*");
-    let formats: [AnyFormat; 4] = [
+    let formats: [AnyFormat; 5] = [
         Text::new().into(),
+        Text::new().escape(false).into(),
         Json::new().into(),
         Logfmt::new().into(),
         Own.into(),
