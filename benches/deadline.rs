@@ -5,7 +5,7 @@
 //! deadline. A case is named after its sink:
 //! * `file`: a file in memory, which takes everything before a deadline that is not very short;
 //! * `slow`: 20 us for each record: there is never time for all;
-//! * `stuck`: it never returns, so that no call can be taken off;
+//! * `stuck`: it does not return before the shutdown has, so that no call can be taken off;
 //! * `offload`: the same on a thread of its own.
 //!
 //! `late` is the time from the deadline to the return of the shutdown, in milliseconds; where all was
@@ -72,9 +72,10 @@ fn options(mut arguments: Arguments) -> Result<Option<Options>, UsageError> {
     Ok(Some(options))
 }
 
-/// A sink that takes so long for each record, or for ever.
+/// A sink that takes so long for each record, and does not return before it may.
 struct Slow {
     record: Duration,
+    may_return: Arc<AtomicBool>,
     /// The longest call that returned, in nanoseconds.
     longest: Arc<AtomicU64>,
 }
@@ -88,6 +89,9 @@ impl Sink for Slow {
         let started = Instant::now();
         let lines = batch.bytes().iter().filter(|byte| **byte == b'\n').count();
         thread::sleep(self.record.saturating_mul(lines as u32));
+        while !self.may_return.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(1));
+        }
         let took = started.elapsed().as_nanos() as u64;
         self.longest.fetch_max(took, Ordering::Relaxed);
         Ok(batch.bytes().len())
@@ -98,21 +102,26 @@ impl Sink for Slow {
     }
 }
 
-fn builder(sink: &str, longest: &Arc<AtomicU64>) -> io::Result<Builder> {
+fn builder(
+    sink: &str,
+    has_ended: &Arc<AtomicBool>,
+    longest: &Arc<AtomicU64>,
+) -> io::Result<Builder> {
     let builder = RingLogger::builder().lanes(4);
-    let slow = |record| Slow {
+    let slow = |record, may_return| Slow {
         record,
+        may_return,
         longest: longest.clone(),
     };
-    const FOR_EVER: Duration = Duration::from_secs(3600);
+    let stuck = || slow(Duration::ZERO, has_ended.clone());
     Ok(match sink {
         "file" => {
             let path = support::memory_folder().join("ringlog-deadline.log");
             builder.sink(File::truncate(path)?)
         }
-        "slow" => builder.sink(slow(Duration::from_micros(20))),
-        "stuck" => builder.sink(slow(FOR_EVER)),
-        _ => builder.sink(Offload::new(slow(FOR_EVER))),
+        "slow" => builder.sink(slow(Duration::from_micros(20), Arc::new(true.into()))),
+        "stuck" => builder.sink(stuck()),
+        _ => builder.sink(Offload::new(stuck())),
     })
 }
 
@@ -123,14 +132,14 @@ fn measure(
     threads: u64,
     longest: &Arc<AtomicU64>,
 ) -> Result<Option<Duration>, String> {
-    let builder = builder(sink, longest).map_err(|error| error.to_string())?;
+    let has_ended = Arc::new(AtomicBool::new(false));
+    let builder = builder(sink, &has_ended, longest).map_err(|error| error.to_string())?;
     let logger = builder.build().map_err(|error| error.to_string())?;
-    let stop = AtomicBool::new(false);
     let late = thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 let mut number = 0_u64;
-                while !stop.load(Ordering::Relaxed) {
+                while !has_ended.load(Ordering::Relaxed) {
                     rlog!(logger: &logger, Level::Info, "number {number}");
                     number += 1;
                 }
@@ -140,7 +149,7 @@ fn measure(
         let started = Instant::now();
         let report = logger.shutdown(deadline);
         let took = started.elapsed();
-        stop.store(true, Ordering::Relaxed);
+        has_ended.store(true, Ordering::Relaxed);
         let is_late = report.outcome != ShutdownOutcome::Drained || took > deadline;
         is_late.then(|| took.saturating_sub(deadline))
     });

@@ -46,11 +46,15 @@ enum State {
     Orphaned,
     /// It was killed while it slept.
     Vacant,
+    /// It sleeps, and does not get the time to wake.
+    Starved,
 }
 
-use State::{Busy, Dead, Full, Idle, Orphaned, Slow, Stuck, Vacant};
+use State::{Busy, Dead, Full, Idle, Orphaned, Slow, Starved, Stuck, Vacant};
 
-const STATES: [State; 8] = [Idle, Busy, Full, Slow, Dead, Stuck, Orphaned, Vacant];
+const STATES: [State; 9] = [
+    Idle, Busy, Full, Slow, Dead, Stuck, Orphaned, Vacant, Starved,
+];
 
 impl State {
     fn of_case() -> State {
@@ -63,6 +67,7 @@ impl State {
     fn deadline(self) -> Duration {
         match self {
             Stuck | Orphaned => Duration::from_millis(300),
+            Starved => Duration::from_secs(2),
             _ => Duration::from_secs(20),
         }
     }
@@ -74,7 +79,7 @@ impl State {
 
     /// Whether there is a consumer that does what it should.
     fn has_consumer(self) -> bool {
-        self.is_well() && self != Vacant
+        self.is_well() && !matches!(self, Vacant | Starved)
     }
 }
 
@@ -165,7 +170,7 @@ fn builder(state: State) -> Builder {
         .print_report(true);
     let all = usize::MAX;
     match state {
-        Idle | Busy | Vacant => builder.sink(File::append(log_path()).unwrap()),
+        Idle | Busy | Vacant | Starved => builder.sink(File::append(log_path()).unwrap()),
         Full => builder
             .lane_capacity(64)
             .shared_capacity(64)
@@ -190,7 +195,7 @@ fn log(name: &str, number: u64) {
     tally().note(|| info!("{name} {number}"));
 }
 
-/// Ends the thread that it interrupts in a system call that sleeps.
+/// Ends the thread that it interrupts in a system call that sleeps, or keeps it there for ever.
 extern "C" fn end_sleeper(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the kernel hands over the registers; before the place to go on at is an instruction of
     // two bytes or more, which is a system call if one was interrupted.
@@ -199,7 +204,13 @@ extern "C" fn end_sleeper(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c
         let place = registers[libc::REG_RIP as usize] as *const [u8; 2];
         let is_system_call = *place.sub(1) == [0x0f, 0x05];
         if is_system_call && registers[libc::REG_RAX as usize] == -i64::from(libc::EINTR) {
-            libc::syscall(libc::SYS_exit, 0);
+            if State::of_case() == Vacant {
+                libc::syscall(libc::SYS_exit, 0);
+            }
+            STUCK.store(true, Ordering::Release);
+            loop {
+                libc::pause();
+            }
         }
     }
 }
@@ -215,8 +226,8 @@ fn consumer() -> Option<i32> {
     consumer.file_name()?.to_str()?.parse().ok()
 }
 
-/// Kills the consumer thread while it sleeps.
-fn kill_the_sleeping_consumer() {
+/// Has the consumer thread never wake.
+fn end_the_sleeping_consumer() {
     // SAFETY: all zeros are a valid `sigaction`, and the handler is of the type that is asked for.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
@@ -232,6 +243,9 @@ fn kill_the_sleeping_consumer() {
         let Some(consumer) = consumer() else {
             return true;
         };
+        if STUCK.load(Ordering::Acquire) {
+            return true;
+        }
         // SAFETY: takes no pointer.
         unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), consumer, libc::SIGPROF) };
         false
@@ -253,7 +267,7 @@ fn enter(state: State) {
                     for number in 0.. {
                         log(name, number);
                         if state == Busy && number % 16 == 0 {
-                            thread::sleep(Duration::from_micros(100));
+                            thread::sleep(Duration::from_millis(1));
                         }
                     }
                 });
@@ -275,9 +289,9 @@ fn enter(state: State) {
                 log("main", number);
             }
         }
-        Vacant => {
+        Vacant | Starved => {
             logger.flush(support::LONG).unwrap();
-            kill_the_sleeping_consumer();
+            end_the_sleeping_consumer();
             for number in 200..300 {
                 log("main", number);
             }
@@ -427,7 +441,7 @@ impl Outcome {
         }
         let story = || format!("{written} written: {}", self.story());
         match self.state {
-            Idle | Busy | Slow | Vacant => {
+            Idle | Busy | Slow | Vacant | Starved => {
                 assert!(accepted.contains(&written), "{}", story());
                 assert_eq!(self.reported("written"), written, "{}", story());
                 assert_eq!(tally.full(), 0, "{}", story());
@@ -496,7 +510,7 @@ impl Outcome {
             "{}",
             self.story()
         );
-        if matches!(self.state, Idle | Stuck | Orphaned | Vacant) {
+        if matches!(self.state, Idle | Stuck | Orphaned | Vacant | Starved) {
             // What had been flushed.
             assert!(written >= 200, "{}", self.story());
         }
@@ -521,6 +535,22 @@ fn main_returns() {
         return prepare();
     }
     for_each_state("main_returns", Process::end, |outcome| {
+        outcome.check_code(0);
+        outcome.check_orderly_end();
+    });
+}
+
+#[test]
+fn shutdown_is_called() {
+    if is_child() {
+        prepare();
+        let deadline = State::of_case().deadline();
+        ringlog::logger().unwrap().shutdown(deadline);
+        // Not even the hook at the end of the process is needed.
+        // SAFETY: runs nothing of the process's own.
+        unsafe { libc::_exit(0) };
+    }
+    for_each_state("shutdown_is_called", Process::end, |outcome| {
         outcome.check_code(0);
         outcome.check_orderly_end();
     });

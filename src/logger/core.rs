@@ -49,6 +49,8 @@ pub struct Core {
     pub(super) deadline: Duration,
     /// The number of the consumer thread; 0 if there is none.
     consumer_id: AtomicU64,
+    /// Whether the last drain was not the consumer thread's, which may never wake then.
+    taken_over: AtomicBool,
     /// The consumer thread, until somebody has waited for its end. Nobody can in a forked child.
     consumer: Mutex<Option<JoinHandle<()>>>,
     /// Taken by whoever drains: the consumer thread for life, or the one that polls or shuts down.
@@ -151,6 +153,7 @@ impl Core {
             has_consumer: builder.thread,
             deadline: builder.shutdown_deadline,
             consumer_id: AtomicU64::new(0),
+            taken_over: AtomicBool::new(false),
             consumer: Mutex::new(None),
             worker: CachePadded::new(Exclusive::new(worker)),
             settings: Mutex::new(builder),
@@ -238,7 +241,8 @@ impl Core {
 
     /// Waits for the end of the consumer thread, if it has nothing left to do but end.
     pub(super) fn join_consumer(&self, report: &ShutdownReport) {
-        if report.outcome != ShutdownOutcome::Drained || self.is_inside() {
+        let taken_over = self.taken_over.load(Ordering::Relaxed);
+        if report.outcome != ShutdownOutcome::Drained || taken_over || self.is_inside() {
             return;
         }
         let consumer = self.consumer().take();
@@ -290,6 +294,10 @@ impl Core {
     /// How often a thread that waits for a drain looks whether it has to do it itself.
     const TAKE_OVER: Duration = Duration::from_millis(5);
 
+    /// How long a consumer thread that sleeps may take to wake for the closing. After that, whoever
+    /// shuts down drains in its place: it gets no time, or will never wake.
+    const STARVED: Duration = Duration::from_millis(20);
+
     pub(super) fn flush(&self, deadline: Duration) -> Result<(), FlushError> {
         if self.is_forked() {
             return Err(FlushError::Forked);
@@ -334,8 +342,13 @@ impl Core {
             if let Some(report) = control.wait_for_report(Duration::ZERO) {
                 return report;
             }
-            if let Some(mut worker) = self.try_drain() {
+            let starved = control.since_closing() >= Self::STARVED;
+            let worker = self.try_drain();
+            let worker = worker.or_else(|| starved.then(|| self.worker.try_take()).flatten());
+            if let Some(mut worker) = worker {
                 if self.ring.gate().is_closing() {
+                    // Relaxed: the report is published later, under a lock.
+                    self.taken_over.store(true, Ordering::Relaxed);
                     worker.finish();
                 }
             }

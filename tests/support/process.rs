@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs, io};
@@ -32,7 +33,8 @@ pub fn ready() {
 
 /// For the child: its counts.
 pub fn tally() -> &'static Tally {
-    Tally::open(&folder().join("tally"))
+    static TALLY: OnceLock<&Tally> = OnceLock::new();
+    TALLY.get_or_init(|| Tally::open(&folder().join("tally")))
 }
 
 /// For the child: where it logs to.
