@@ -49,8 +49,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "without_a_look_at_the_room",
         file: "lane.rs",
-        from: "if position + slots > limit.load(Ordering::Relaxed) {",
-        to: "if false {",
+        from: "end <= limit.load(Ordering::Relaxed)",
+        to: "end <= limit.load(Ordering::Relaxed) || true",
     },
     Mutation {
         name: "without_release_on_shared_give_back",
@@ -91,7 +91,7 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "without_the_light_barrier",
         file: "lane.rs",
-        from: "light_barrier(owner.must_fence);",
+        from: "light_barrier(must_fence);",
         to: "let _ = light_barrier;",
     },
     Mutation {
@@ -109,8 +109,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "with_a_drain_that_ignores_busy",
         file: "lane.rs",
-        from: "if self.owner.busy.load(Ordering::Acquire) {",
-        to: "if self.owner.busy.load(Ordering::Acquire) && false {",
+        from: "if self.owner.announcement.is_busy() {",
+        to: "if self.owner.announcement.is_busy() && false {",
     },
     Mutation {
         name: "without_release_on_letting_go",

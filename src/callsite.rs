@@ -54,6 +54,8 @@ pub struct Callsite {
     types: AtomicPtr<TypeList>,
     /// Further instantiations, newest first; grows at the front, under the registry's lock.
     variants: AtomicPtr<Variant>,
+    /// That of the metadata.
+    level: Level,
     metadata: Metadata,
 }
 
@@ -84,6 +86,7 @@ impl Callsite {
             id: AtomicU32::new(0),
             types: AtomicPtr::new(ptr::null_mut()),
             variants: AtomicPtr::new(ptr::null_mut()),
+            level: metadata.level,
             metadata,
         }
     }
@@ -92,6 +95,12 @@ impl Callsite {
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// The statement's level.
+    #[inline(always)]
+    pub(crate) fn level(&self) -> Level {
+        self.level
     }
 
     /// Whether the logger with this mask wants the statement.
@@ -129,12 +138,26 @@ impl Callsite {
         self.unwanted.load(Ordering::Relaxed) & mask == 0
     }
 
+    /// Whether these argument types are those that came first, which [`first_id`](Self::first_id)
+    /// belongs to.
+    #[inline(always)]
+    pub(crate) fn is_first(&self, types: &'static TypeList) -> bool {
+        // Acquire: pairs with the Release in `register_types`, which stores the id first.
+        ptr::eq(self.types.load(Ordering::Acquire), types)
+    }
+
+    /// The id of this statement with the argument types that came first. To be asked after
+    /// [`is_first`](Self::is_first) said that there are any.
+    #[inline(always)]
+    pub(crate) fn first_id(&self) -> u32 {
+        self.id.load(Ordering::Relaxed)
+    }
+
     /// The id of this statement with these argument types.
     #[inline(always)]
     pub(crate) fn id(&'static self, types: &'static TypeList) -> u32 {
-        // Acquire: pairs with the Release in `register_types`, which stores the id first.
-        if ptr::eq(self.types.load(Ordering::Acquire), types) {
-            self.id.load(Ordering::Relaxed)
+        if self.is_first(types) {
+            self.first_id()
         } else {
             self.id_of_variant(types)
         }
@@ -142,9 +165,8 @@ impl Callsite {
 
     /// The id, if it has one. Takes no lock.
     pub(crate) fn known_id(&'static self, types: &'static TypeList) -> Option<u32> {
-        // Acquire: pairs with the Release in `register_types`, which stores the id first.
-        if ptr::eq(self.types.load(Ordering::Acquire), types) {
-            Some(self.id.load(Ordering::Relaxed))
+        if self.is_first(types) {
+            Some(self.first_id())
         } else {
             self.find_variant(types)
         }

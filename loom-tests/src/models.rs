@@ -3,6 +3,7 @@
 use loom::sync::Arc;
 use loom::thread;
 
+use ring::claim::{Announcement, Claim};
 use ring::consumer::Consumer;
 use ring::slab::{Slab, Span};
 use ring::slot::{Body, SPAN_SHIFT};
@@ -31,12 +32,48 @@ fn say(value: u64) -> impl FnOnce(&mut Span) {
     }
 }
 
+/// Begins a record of one slot that says `value`; [`end`] goes on after it.
+fn begin(value: u64) -> impl FnOnce(*mut Body) -> usize {
+    move |body| {
+        unsafe {
+            (*body)[0] = value;
+            (*body)[1] = 1 << SPAN_SHIFT;
+        }
+        16
+    }
+}
+
+/// Ends the record in a slot that was claimed.
+fn end(claim: Claim, value: u64) {
+    unsafe {
+        claim.fill(|at| at.cast::<u64>().add(4).write(value));
+        claim.publish();
+    }
+}
+
+/// As a statement does: at once, or by the way that finds out why not.
 fn write(ring: &Ring, lane: &LaneId, value: u64) -> Result<(), Refused> {
+    let lane = ring.lane(lane);
+    match unsafe { ring.claim(lane, true, true, begin(value)) } {
+        Some(claim) => {
+            end(claim, value);
+            Ok(())
+        }
+        None => unsafe { ring.write(lane, 1, LEVEL, say(value)) },
+    }
+}
+
+/// By the way of records that are longer than a slot.
+fn write_whole(ring: &Ring, lane: &LaneId, value: u64) -> Result<(), Refused> {
     unsafe { ring.write(ring.lane(lane), 1, LEVEL, say(value)) }
 }
 
+/// As a statement does on a thread without a lane.
 fn write_shared(ring: &Ring, value: u64) -> Result<(), Refused> {
-    unsafe { ring.write_shared(1, LEVEL, say(value)) }
+    let announcement = Announcement::new();
+    let claim = unsafe { ring.claim_shared(LEVEL, &announcement, begin(value)) }?;
+    end(claim, value);
+    Ok(())
 }
 
 /// The next record's value, its space not yet returned.
@@ -66,7 +103,7 @@ pub fn what_is_published_is_read_whole() {
             let ring = ring.clone();
             move || {
                 write(&ring, &lane, 1).unwrap();
-                write(&ring, &lane, 2).unwrap();
+                write_whole(&ring, &lane, 2).unwrap();
             }
         });
         let mut seen = Vec::new();

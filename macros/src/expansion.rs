@@ -390,9 +390,7 @@ impl Expansion {
         let at = at.map(|at| fill(at.place.located().first, "at", &[]));
         let submit = match (&at, &self.statement.limit) {
             (None, None) => "$private::submit(logger, &__RINGLOG_SITE, __RINGLOG_LEVEL, $values)",
-            (Some(_), None) => {
-                "$private::submit_at(logger, &__RINGLOG_SITE, __RINGLOG_LEVEL, $at, $values)"
-            }
+            (Some(_), None) => "$private::submit_at(logger, &__RINGLOG_SITE, $at, $values)",
             (None, Some(_)) => {
                 "$private::submit_limited(
                     logger, &__RINGLOG_SITE, &__RINGLOG_LIMIT, suppressed, $values

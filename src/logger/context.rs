@@ -12,7 +12,9 @@ use std::pin::pin;
 use std::str::FromStr;
 
 use super::lanes;
-use crate::record::{Block, Decoder, Payload, Scratch, TypeList, Value, Values, field_bytes};
+use crate::record::{
+    Block, Decoder, Erased, Payload, Scratch, TypeList, Value, Values, field_bytes,
+};
 
 /// How many guards of one thread can be alive at once.
 const MOST_LAYERS: usize = 64;
@@ -100,10 +102,15 @@ impl Drop for ContextGuard {
 }
 
 /// Adds fields to all records of the calling thread. What `context!` expands to.
+#[inline(always)]
 pub fn enter_context<V: Values>(names: &[&str], mut values: V) -> ContextGuard {
+    enter(names, Erased::new(&mut values))
+}
+
+fn enter(names: &[&str], mut values: Erased<'_>) -> ContextGuard {
     // Outside of the borrow, because it may run code of the user's, which may log.
     let mut scratch = Scratch::new(Block::MOST);
-    Values::prepare(&mut values, &mut scratch);
+    values.prepare(&mut scratch);
     let id = STACK.with(|stack| {
         let mut stack = stack.try_borrow_mut().ok()?;
         let beside: usize = names.iter().map(|name| field_bytes(name)).sum();
@@ -111,7 +118,7 @@ pub fn enter_context<V: Values>(names: &[&str], mut values: V) -> ContextGuard {
         let mut payload = Payload::new();
         // SAFETY: prepared above.
         unsafe { payload.encode(&values, &scratch, None, room) };
-        stack.enter(names, V::TYPES, payload.bytes())
+        stack.enter(names, values.kinds().types, payload.bytes())
     });
     if id.is_some() {
         set_active(true);

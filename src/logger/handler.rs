@@ -10,15 +10,12 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use super::core::Core;
-use super::lanes::Way;
-use super::submit::{Log, Path, Route};
+use super::submit::{Log, Route};
 use super::wait::Wait;
 use super::{Outcome, RingLogger, installed};
 use crate::callsite::Callsite;
 use crate::level::Level;
-use crate::record::{
-    Block, Buffered, Checked, Header, Introduction, Payload, Scratch, TypeList, flags,
-};
+use crate::record::{Block, Checked, Erased, Header, Introduction, Payload, Scratch, flags};
 
 /// The most bytes of arguments for which a handler needs less than a kilobyte of stack.
 const SHORT: usize = 256;
@@ -74,35 +71,40 @@ impl fmt::Debug for InHandler<'_> {
     }
 }
 
+impl<'a> InHandler<'a> {
+    #[inline]
+    pub(super) fn core(self) -> Option<&'a Core> {
+        self.core
+    }
+}
+
 impl Log for InHandler<'_> {
     const IN_HANDLER: bool = true;
 
-    #[inline]
-    fn mask(&self) -> u32 {
-        self.core.map_or(0, |core| core.hot.mask)
-    }
+    type Handle<'a>
+        = InHandler<'a>
+    where
+        Self: 'a;
 
     #[inline]
-    fn path(&self) -> Option<Path<'_>> {
-        Some(Path::new(self.core?, Way::to(ptr::null())))
+    fn handle(&self) -> InHandler<'_> {
+        *self
     }
 }
 
 impl Core {
-    /// As `submit`, from a signal handler. `context` is what the record has of its own; `prepared`
-    /// says whether values are made at the call.
+    /// As `submit`, from a signal handler. `context` is what the record has of its own.
     #[cold]
     #[inline(never)]
     pub(super) fn submit_in_handler(
         &self,
         site: &'static Callsite,
-        types: &'static TypeList,
         mut header: Header,
         context: Option<Block>,
-        prepared: bool,
-        values: &mut dyn Buffered,
+        values: &mut Erased<'_>,
     ) -> Outcome {
-        let level = site.metadata().level;
+        let level = site.level();
+        let types = values.kinds().types;
         let route = match site.known_id(types) {
             Some(id) => {
                 header.statement = id;
@@ -118,7 +120,7 @@ impl Core {
         };
         // SAFETY: it is not asked if there is anything to prepare.
         let size = || unsafe { values.size(&Scratch::EMPTY, usize::MAX) };
-        if prepared || context.is_some() || size() > SHORT {
+        if values.kinds().prepared > 0 || context.is_some() || size() > SHORT {
             return self.submit_long_in_handler(level, header, route, context, values);
         }
         let mut bytes = [MaybeUninit::uninit(); SHORT];
@@ -138,7 +140,7 @@ impl Core {
         mut header: Header,
         route: Route<'_>,
         context: Option<Block>,
-        values: &mut dyn Buffered,
+        values: &mut Erased<'_>,
     ) -> Outcome {
         let most = (self.hot.most_payload as usize).saturating_sub(route.prefix_bytes());
         let mut others = values.reserved(most);

@@ -11,11 +11,12 @@ use super::context;
 use super::core::Core;
 use crate::ring::LaneId;
 use crate::ring::lane::Lane;
+use crate::ring::sync::producers_must_fence;
 use crate::sys;
 use crate::worker::ThreadName;
 
 /// How a thread's records get to its lane, if it has one: straight, or by a detour that asks whether
-/// there is a lane at all and whether the thread has fields to add. The pointer's lowest bit marks
+/// there is a lane at all, whether its claims must fence, and whether the thread has fields to add. The pointer's lowest bit marks
 /// the detour, so that the hot path asks for both with one test.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) struct Way(*const Lane);
@@ -24,11 +25,11 @@ impl Way {
     const DETOUR: usize = 1;
 
     /// To no lane.
-    const NONE: Way = Way(ptr::without_provenance(Way::DETOUR));
+    pub(super) const NONE: Way = Way(ptr::without_provenance(Way::DETOUR));
 
     /// To this lane, or to none where that is null.
     pub(super) fn to(lane: *const Lane) -> Self {
-        let detour = usize::from(lane.is_null());
+        let detour = usize::from(lane.is_null() || producers_must_fence());
         Way(lane.map_addr(|address| address | detour))
     }
 
@@ -39,14 +40,10 @@ impl Way {
         Way(self.0.map_addr(|address| address | detour))
     }
 
-    /// The lane, if it is to be taken straight; else null.
+    /// Whether there is a lane, and it is to be taken straight.
     #[inline(always)]
-    pub(super) fn straight(self) -> *const Lane {
-        if self.0.addr() & Self::DETOUR == 0 {
-            self.0
-        } else {
-            ptr::null()
-        }
+    pub(super) fn is_straight(self) -> bool {
+        self.0.addr() & Self::DETOUR == 0
     }
 
     /// The lane, or null if there is none.
@@ -159,6 +156,17 @@ impl Core {
             current.way
         } else {
             self.bind()
+        }
+    }
+
+    /// The way to the calling thread's lane, if it has used this logger last.
+    #[inline(always)]
+    pub(super) fn latest_lane(&self) -> Way {
+        let current = CURRENT.get();
+        if current.logger == self.hot.id {
+            current.way
+        } else {
+            Way::NONE
         }
     }
 

@@ -1,23 +1,24 @@
 //! From the macro to the ring.
 
-use std::ptr;
 use std::sync::atomic::Ordering;
 
 use super::context;
 use super::core::Core;
 use super::lanes::{Way, thread_number};
 use super::wait::Wait;
-use super::{RingLogger, installed};
+use super::{InHandler, Producer, RingLogger, installed};
 use crate::callsite::{Callsite, GLOBAL_PLACE};
 use crate::clock::Timestamp;
 use crate::level::Level;
 use crate::limit::Limit;
 use crate::record::{
-    Block, Buffered, FIRST_PAYLOAD, Gap, Header, Introduction, Payload, Scratch, Type, Values,
-    flags, slots_of, write_record, write_values,
+    Block, Erased, FIRST_PAYLOAD, Gap, Header, Introduction, Payload, Scratch, Type, TypeList,
+    Values, begin_record, flags, put_measured, slots_of, write_record,
 };
+use crate::ring::claim::{Announcement, Claim};
 use crate::ring::lane::Lane;
 use crate::ring::slab::Span;
+use crate::ring::slot::Body;
 use crate::ring::{Drops, Refused};
 
 /// What became of a record.
@@ -40,109 +41,311 @@ pub trait Log {
     /// Whether it is for use in signal handlers.
     const IN_HANDLER: bool = false;
 
-    /// The logger's bit in every call site.
-    fn mask(&self) -> u32;
+    /// What takes the records.
+    type Handle<'a>: Handle
+    where
+        Self: 'a;
 
-    /// How the caller's records get into the logger; `None` if there is none.
-    fn path(&self) -> Option<Path<'_>>;
+    /// What takes the records.
+    fn handle(&self) -> Self::Handle<'_>;
 }
+
+/// A way into a logger, in at most one register. The functions that take a record are compiled once
+/// for each kind of handle, and are the same for all statements.
+pub trait Handle: Copy {
+    /// The logger's bit in every call site.
+    fn mask(self) -> u32;
+
+    /// Claims a slot and writes all of a record but its values. `None` if it is not to be had so, or
+    /// the record has more to say than its values: [`submit`](Handle::submit) takes it then.
+    fn claim(
+        self,
+        site: &'static Callsite,
+        types: &'static TypeList,
+        payload: usize,
+    ) -> Option<Claimed>;
+
+    /// As [`claim`](Handle::claim), for a warning or an error, which may use the reserve.
+    fn claim_reserved(
+        self,
+        site: &'static Callsite,
+        types: &'static TypeList,
+        payload: usize,
+    ) -> Option<Claimed>;
+
+    /// As [`claim`](Handle::claim), for a record of any level with a time of its own.
+    fn claim_at(
+        self,
+        site: &'static Callsite,
+        types: &'static TypeList,
+        payload: usize,
+        when: When,
+    ) -> Option<Claimed>;
+
+    /// Logs a record in any way that there is.
+    fn submit(self, site: &'static Callsite, values: Erased<'_>) -> Outcome;
+
+    /// As [`submit`](Handle::submit), with a time, or after so many records that were held back.
+    fn submit_late(
+        self,
+        site: &'static Callsite,
+        values: Erased<'_>,
+        when: When,
+        suppressed: u64,
+    ) -> Outcome;
+}
+
+/// When a record is to say that it was made: a time that the caller names, or now. One word, of
+/// which the usual case is 0.
+#[derive(Clone, Copy)]
+pub struct When(u64);
+
+impl When {
+    const NOW: When = When(0);
+
+    /// The last nanosecond that there is becomes the one before.
+    #[inline(always)]
+    fn at(time: Timestamp) -> Self {
+        When(time.as_unix_nanos().saturating_add(1))
+    }
+
+    /// The stamp, and the flags that go with it.
+    #[inline(always)]
+    fn stamp(self, core: &Core) -> (u64, u8) {
+        match self.0.checked_sub(1) {
+            Some(at) => (at, flags::AT),
+            None => (core.hot.stamper.now(), 0),
+        }
+    }
+}
+
+/// A slot that waits for its values.
+pub struct Claimed(Claim);
+
+/// How the records of a handle get into a logger.
+trait Paths: Copy {
+    /// `None` if there is no logger.
+    fn path(&self) -> Option<Path<'_>>;
+
+    /// The same without looking for it: the way may lead to no lane although there is one.
+    fn path_at_hand(&self) -> Option<Path<'_>>;
+}
+
+/// Lean enough for a few registers: what is not usual is [elsewhere](claim_at).
+#[inline(always)]
+fn claim<P: Paths>(
+    handle: P,
+    site: &'static Callsite,
+    types: &'static TypeList,
+    payload: usize,
+    reserved: bool,
+) -> Option<Claimed> {
+    let path = handle.path_at_hand();
+    match path.and_then(|path| path.claim_at_once(site, types, payload, reserved)) {
+        Some(claimed) => Some(claimed),
+        None => claim_at(handle, site, types, payload, When::NOW),
+    }
+}
+
+#[inline(never)]
+fn claim_at<P: Paths>(
+    handle: P,
+    site: &'static Callsite,
+    types: &'static TypeList,
+    payload: usize,
+    when: When,
+) -> Option<Claimed> {
+    handle.path()?.claim(site, types, payload, when)
+}
+
+macro_rules! handle {
+    ($handle:ty, $mask:expr) => {
+        impl Handle for $handle {
+            #[inline(always)]
+            fn mask(self) -> u32 {
+                let mask: fn(Self) -> u32 = $mask;
+                mask(self)
+            }
+
+            #[inline(never)]
+            fn claim(
+                self,
+                site: &'static Callsite,
+                types: &'static TypeList,
+                payload: usize,
+            ) -> Option<Claimed> {
+                claim(self, site, types, payload, false)
+            }
+
+            #[inline(never)]
+            fn claim_reserved(
+                self,
+                site: &'static Callsite,
+                types: &'static TypeList,
+                payload: usize,
+            ) -> Option<Claimed> {
+                claim(self, site, types, payload, true)
+            }
+
+            #[inline(never)]
+            fn claim_at(
+                self,
+                site: &'static Callsite,
+                types: &'static TypeList,
+                payload: usize,
+                when: When,
+            ) -> Option<Claimed> {
+                claim_at(self, site, types, payload, when)
+            }
+
+            #[cold]
+            #[inline(never)]
+            fn submit(self, site: &'static Callsite, values: Erased<'_>) -> Outcome {
+                self.submit_late(site, values, When::NOW, 0)
+            }
+
+            #[cold]
+            #[inline(never)]
+            fn submit_late(
+                self,
+                site: &'static Callsite,
+                values: Erased<'_>,
+                when: When,
+                suppressed: u64,
+            ) -> Outcome {
+                match self.path() {
+                    Some(path) => path.submit(site, values, when, suppressed),
+                    None => Outcome::Filtered,
+                }
+            }
+        }
+    };
+}
+
+handle!(&Core, |core| core.hot.mask);
+handle!(&Producer, |producer| producer.core.hot.mask);
+handle!(Global, |_| 1 << GLOBAL_PLACE);
 
 /// A logger, and the way to the lane in it that belongs to the caller.
 ///
 /// Only made here, so that the lane can be trusted.
 #[derive(Clone, Copy)]
-pub struct Path<'a> {
+struct Path<'a> {
     core: &'a Core,
     way: Way,
 }
 
 impl<'a> Path<'a> {
     #[inline(always)]
-    pub(super) fn new(core: &'a Core, way: Way) -> Self {
+    fn new(core: &'a Core, way: Way) -> Self {
         Path { core, way }
     }
 }
 
 impl Log for RingLogger {
-    #[inline(always)]
-    fn mask(&self) -> u32 {
-        self.core().hot.mask
-    }
+    type Handle<'a> = &'a Core;
 
     #[inline(always)]
-    fn path(&self) -> Option<Path<'_>> {
-        let core = self.core();
-        Some(Path::new(core, core.current_lane()))
+    fn handle(&self) -> &Core {
+        self.core()
     }
 }
 
-impl Log for super::Producer {
+impl Paths for &Core {
     #[inline(always)]
-    fn mask(&self) -> u32 {
-        self.core.hot.mask
+    fn path(&self) -> Option<Path<'_>> {
+        Some(Path::new(self, self.current_lane()))
     }
 
+    #[inline(always)]
+    fn path_at_hand(&self) -> Option<Path<'_>> {
+        Some(Path::new(self, self.latest_lane()))
+    }
+}
+
+impl Log for Producer {
+    type Handle<'a> = &'a Producer;
+
+    #[inline(always)]
+    fn handle(&self) -> &Producer {
+        self
+    }
+}
+
+impl Paths for &Producer {
     #[inline(always)]
     fn path(&self) -> Option<Path<'_>> {
         Some(Path::new(&self.core, self.way.by_context()))
     }
+
+    #[inline(always)]
+    fn path_at_hand(&self) -> Option<Path<'_>> {
+        self.path()
+    }
 }
 
 /// The installed logger.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Global;
 
 impl Log for Global {
+    type Handle<'a> = Global;
+
     #[inline(always)]
-    fn mask(&self) -> u32 {
-        1 << GLOBAL_PLACE
+    fn handle(&self) -> Global {
+        Global
+    }
+}
+
+impl Paths for Global {
+    #[inline(always)]
+    fn path(&self) -> Option<Path<'_>> {
+        installed::core().map(|core| Path::new(core, core.current_lane()))
     }
 
     #[inline(always)]
-    fn path(&self) -> Option<Path<'_>> {
-        let core = installed::core()?;
-        Some(Path::new(core, core.current_lane()))
+    fn path_at_hand(&self) -> Option<Path<'_>> {
+        installed::core().map(|core| Path::new(core, core.latest_lane()))
     }
 }
 
 impl Log for super::Guard {
-    #[inline(always)]
-    fn mask(&self) -> u32 {
-        (**self).mask()
-    }
+    type Handle<'a> = &'a Core;
 
     #[inline(always)]
-    fn path(&self) -> Option<Path<'_>> {
-        (**self).path()
+    fn handle(&self) -> &Core {
+        (**self).handle()
     }
 }
 
 impl<L: Log> Log for &L {
     const IN_HANDLER: bool = L::IN_HANDLER;
 
-    #[inline(always)]
-    fn mask(&self) -> u32 {
-        (**self).mask()
-    }
+    type Handle<'a>
+        = L::Handle<'a>
+    where
+        Self: 'a;
 
     #[inline(always)]
-    fn path(&self) -> Option<Path<'_>> {
-        (**self).path()
+    fn handle(&self) -> L::Handle<'_> {
+        (**self).handle()
     }
 }
 
 /// Whether the logger wants the statement.
 #[inline(always)]
 pub fn enabled<L: Log>(logger: &L, site: &'static Callsite) -> bool {
+    let mask = logger.handle().mask();
     if L::IN_HANDLER {
-        site.enabled_in_handler(logger.mask())
+        site.enabled_in_handler(mask)
     } else {
-        site.enabled(logger.mask())
+        site.enabled(mask)
     }
 }
 
-/// Logs a record, stamped with the logger's clock. The level is the call site's: a constant where
-/// this is inlined, which the call site's own is not.
+/// Logs a record, stamped with the logger's clock.
+///
+/// The hot path: claims one slot, and fills it. Everything else is out of line.
 #[inline(always)]
 pub fn submit<L: Log, V: Values>(
     logger: &L,
@@ -150,14 +353,48 @@ pub fn submit<L: Log, V: Values>(
     level: Level,
     values: V,
 ) -> Outcome {
-    let Some(Path { core, way }) = logger.path() else {
-        return Outcome::Filtered;
-    };
-    let stamp = core.hot.stamper.now();
-    if L::IN_HANDLER {
-        core.submit_values_in_handler(site, stamp, 0, None, values)
-    } else {
-        core.submit(way, site, level, stamp, 0, values)
+    let handle = logger.handle();
+    if let Some(payload) = measure::<L, V>(&values) {
+        let claimed = if Drops::is_reserved(level.index()) {
+            handle.claim_reserved(site, V::TYPES, payload)
+        } else {
+            handle.claim(site, V::TYPES, payload)
+        };
+        if let Some(claimed) = claimed {
+            // SAFETY: measured, and claimed with that measure.
+            unsafe { put(claimed, &values, payload) };
+            return Outcome::Accepted;
+        }
+    }
+    // Moved here, so that the way above need not have them in memory.
+    let mut values = values;
+    handle.submit(site, Erased::new(&mut values))
+}
+
+/// How many bytes the values take, if they can be put straight into one slot.
+#[inline(always)]
+fn measure<L: Log, V: Values>(values: &V) -> Option<usize> {
+    if L::IN_HANDLER || V::PREPARED > 0 || V::FIXED > FIRST_PAYLOAD {
+        return None;
+    }
+    // SAFETY: none of the values has to be prepared.
+    let payload = V::FIXED + unsafe { values.variable(&Scratch::EMPTY, usize::MAX) };
+    (V::VARYING == 0 || payload <= FIRST_PAYLOAD).then_some(payload)
+}
+
+/// Fills a slot and publishes it.
+///
+/// # Safety
+///
+/// The slot was claimed for values that were [measured](measure) at `payload` bytes.
+#[inline(always)]
+unsafe fn put<V: Values>(claimed: Claimed, values: &V, payload: usize) {
+    let Claimed(claim) = claimed;
+    // SAFETY: by contract, the claim has room for as many bytes. Copying them does not unwind, so it
+    // is published, and here, on the thread that made it.
+    unsafe {
+        claim.fill(|at| put_measured(values, at, payload));
+        claim.publish();
     }
 }
 
@@ -166,24 +403,15 @@ pub fn submit<L: Log, V: Values>(
 pub fn submit_at<L: Log, V: Values>(
     logger: &L,
     site: &'static Callsite,
-    level: Level,
     at: impl Into<Timestamp>,
     values: V,
 ) -> Outcome {
-    let stamp = at.into().as_unix_nanos();
-    let Some(Path { core, way }) = logger.path() else {
-        return Outcome::Filtered;
-    };
-    if L::IN_HANDLER {
-        core.submit_values_in_handler(site, stamp, flags::AT, None, values)
-    } else {
-        core.submit(way, site, level, stamp, flags::AT, values)
-    }
+    submit_late(logger, site, When::at(at.into()), 0, values)
 }
 
 /// Logs a record that its limit let pass, stamped with the logger's clock. `suppressed` calls before
 /// it did not pass.
-#[inline(never)]
+#[inline(always)]
 pub fn submit_limited<L: Log, V: Values>(
     logger: &L,
     site: &'static Callsite,
@@ -191,24 +419,15 @@ pub fn submit_limited<L: Log, V: Values>(
     suppressed: u64,
     values: V,
 ) -> Outcome {
-    let Some(Path { core, way }) = logger.path() else {
-        return Outcome::Filtered;
-    };
-    let stamp = core.hot.stamper.now();
-    core.submit_limited(
-        L::IN_HANDLER,
-        way,
-        site,
-        stamp,
-        0,
-        limit,
-        suppressed,
-        values,
-    )
+    let outcome = submit_late(logger, site, When::NOW, suppressed, values);
+    if suppressed > 0 && outcome != Outcome::Accepted {
+        limit.put_back(suppressed);
+    }
+    outcome
 }
 
 /// The same with a time that the caller names.
-#[inline(never)]
+#[inline(always)]
 pub fn submit_limited_at<L: Log, V: Values>(
     logger: &L,
     site: &'static Callsite,
@@ -217,161 +436,214 @@ pub fn submit_limited_at<L: Log, V: Values>(
     suppressed: u64,
     values: V,
 ) -> Outcome {
-    let stamp = at.into().as_unix_nanos();
-    let Some(Path { core, way }) = logger.path() else {
-        return Outcome::Filtered;
-    };
-    core.submit_limited(
-        L::IN_HANDLER,
-        way,
-        site,
-        stamp,
-        flags::AT,
-        limit,
-        suppressed,
-        values,
-    )
+    let outcome = submit_late(logger, site, When::at(at.into()), suppressed, values);
+    if suppressed > 0 && outcome != Outcome::Accepted {
+        limit.put_back(suppressed);
+    }
+    outcome
 }
 
-impl Core {
-    /// From a signal handler.
-    fn submit_values_in_handler<V: Values>(
-        &self,
+#[inline(always)]
+fn submit_late<L: Log, V: Values>(
+    logger: &L,
+    site: &'static Callsite,
+    when: When,
+    suppressed: u64,
+    values: V,
+) -> Outcome {
+    let handle = logger.handle();
+    let payload = if suppressed == 0 {
+        measure::<L, V>(&values)
+    } else {
+        None
+    };
+    if let Some(payload) = payload {
+        if let Some(claimed) = handle.claim_at(site, V::TYPES, payload, when) {
+            // SAFETY: measured, and claimed with that measure.
+            unsafe { put(claimed, &values, payload) };
+            return Outcome::Accepted;
+        }
+    }
+    let mut values = values;
+    handle.submit_late(site, Erased::new(&mut values), when, suppressed)
+}
+
+thread_local! {
+    /// What the thread says of its claims in shared rings. No destructor, so that it is there to the
+    /// thread's very end.
+    static IN_SHARED_RING: Announcement = const { Announcement::new() };
+}
+
+impl Path<'_> {
+    /// Claims one slot of a lane and writes what comes before the values, if nothing stands in the
+    /// way.
+    #[inline(always)]
+    fn claim_at_once(
+        self,
         site: &'static Callsite,
-        stamp: u64,
-        flags: u8,
-        context: Option<Block>,
-        mut values: V,
+        types: &'static TypeList,
+        payload: usize,
+        reserved: bool,
+    ) -> Option<Claimed> {
+        let Path { core, way } = self;
+        if !way.is_straight() || !site.is_first(types) {
+            return None;
+        }
+        let stamp = core.hot.stamper.now_at_once()?;
+        let begin = |body: *mut Body| {
+            let header = Header {
+                stamp,
+                // Late, so that it need not wait in a register that others want.
+                statement: site.first_id(),
+                flags: 0,
+            };
+            // SAFETY: a body has room for a header.
+            unsafe { begin_record(body, header, None, payload) }
+        };
+        // SAFETY: a path has the caller's own lane, of this ring; the claim is published before
+        // anything else is done with it. A straight way leads to no lane that must fence.
+        let claim = unsafe { core.ring.claim(&*way.lane(), reserved, false, begin) };
+        claim.map(Claimed)
+    }
+
+    /// Claims one slot, of whichever ring, and writes what comes before the values.
+    fn claim(
+        self,
+        site: &'static Callsite,
+        types: &'static TypeList,
+        payload: usize,
+        when: When,
+    ) -> Option<Claimed> {
+        let Path { core, way } = self;
+        if context::is_active() {
+            return None;
+        }
+        let (stamp, flags) = when.stamp(core);
+        let mut header = Header {
+            stamp,
+            statement: site.id(types),
+            flags,
+        };
+        let level = site.level().index();
+        // SAFETY: a path has the caller's own lane, of this ring, or null.
+        if let Some(lane) = unsafe { way.lane().as_ref() } {
+            let reserved = Drops::is_reserved(level);
+            // SAFETY: a body has room for a header.
+            let begin = |body: *mut Body| unsafe { begin_record(body, header, None, payload) };
+            // SAFETY: as above; the claim is published before anything else is done with the lane.
+            return unsafe { core.ring.claim(lane, reserved, true, begin) }.map(Claimed);
+        }
+        if payload + size_of::<u64>() > FIRST_PAYLOAD {
+            return None;
+        }
+        let thread = Some(thread_number());
+        header.flags |= flags::THREAD;
+        // SAFETY: a body has room for a header and a word.
+        let begin = |body: *mut Body| unsafe { begin_record(body, header, thread, payload) };
+        IN_SHARED_RING.with(|announcement| {
+            // SAFETY: it is the thread's own, without a destructor, and used here only.
+            let claim = unsafe { core.ring.claim_shared(level, announcement, begin) };
+            claim.ok().map(Claimed)
+        })
+    }
+
+    /// Logs a record in any way.
+    fn submit(
+        self,
+        site: &'static Callsite,
+        mut values: Erased<'_>,
+        when: When,
+        suppressed: u64,
     ) -> Outcome {
+        let Path { core, way } = self;
+        let (stamp, flags) = when.stamp(core);
+        let header = Header {
+            stamp,
+            statement: site.id(values.kinds().types),
+            flags,
+        };
+        let context = with_suppressed(context::current(), suppressed);
+        core.submit_any(way.lane(), site.level(), header, context, &mut values)
+    }
+}
+
+/// The fields of a record after so many that were held back.
+fn with_suppressed(context: Option<Block>, suppressed: u64) -> Option<Block> {
+    if suppressed == 0 {
+        return context;
+    }
+    let fields = context.unwrap_or(Block::EMPTY);
+    let count = suppressed.to_le_bytes();
+    Some(fields.with_own("suppressed", Type::U64, &count))
+}
+
+impl Handle for InHandler<'_> {
+    #[inline]
+    fn mask(self) -> u32 {
+        self.core().map_or(0, |core| core.hot.mask)
+    }
+
+    /// A handler may have interrupted the owner of anything that would be needed.
+    #[inline(always)]
+    fn claim(
+        self,
+        _site: &'static Callsite,
+        _types: &'static TypeList,
+        _payload: usize,
+    ) -> Option<Claimed> {
+        None
+    }
+
+    #[inline(always)]
+    fn claim_reserved(
+        self,
+        _site: &'static Callsite,
+        _types: &'static TypeList,
+        _payload: usize,
+    ) -> Option<Claimed> {
+        None
+    }
+
+    #[inline(always)]
+    fn claim_at(
+        self,
+        _site: &'static Callsite,
+        _types: &'static TypeList,
+        _payload: usize,
+        _when: When,
+    ) -> Option<Claimed> {
+        None
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn submit(self, site: &'static Callsite, values: Erased<'_>) -> Outcome {
+        self.submit_late(site, values, When::NOW, 0)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn submit_late(
+        self,
+        site: &'static Callsite,
+        mut values: Erased<'_>,
+        when: When,
+        suppressed: u64,
+    ) -> Outcome {
+        let Some(core) = self.core() else {
+            return Outcome::Filtered;
+        };
+        let (stamp, flags) = when.stamp(core);
         let header = Header {
             stamp,
             statement: 0,
             flags,
         };
-        let prepared = V::PREPARED > 0;
-        self.submit_in_handler(site, V::TYPES, header, context, prepared, &mut values)
+        core.submit_in_handler(site, header, with_suppressed(None, suppressed), &mut values)
     }
+}
 
-    #[expect(clippy::too_many_arguments, reason = "what a record is made of")]
-    fn submit_limited<V: Values>(
-        &self,
-        in_handler: bool,
-        way: Way,
-        site: &'static Callsite,
-        stamp: u64,
-        flags: u8,
-        limit: &impl Limit,
-        suppressed: u64,
-        mut values: V,
-    ) -> Outcome {
-        let level = site.metadata().level;
-        let mut context = if in_handler { None } else { context::current() };
-        if suppressed > 0 {
-            let fields = context.unwrap_or(Block::EMPTY);
-            let count = suppressed.to_le_bytes();
-            context = Some(fields.with_own("suppressed", Type::U64, &count));
-        }
-        let outcome = if in_handler {
-            self.submit_values_in_handler(site, stamp, flags, context, values)
-        } else {
-            let header = Header {
-                stamp,
-                statement: site.id(V::TYPES),
-                flags,
-            };
-            self.submit_any(way.lane(), level, header, context, &mut values)
-        };
-        if suppressed > 0 && outcome != Outcome::Accepted {
-            limit.put_back(suppressed);
-        }
-        outcome
-    }
-
-    /// The hot path: one slot, on a lane. Everything else is out of line.
-    #[inline(always)]
-    fn submit<V: Values>(
-        &self,
-        way: Way,
-        site: &'static Callsite,
-        level: Level,
-        stamp: u64,
-        flags: u8,
-        values: V,
-    ) -> Outcome {
-        let header = Header {
-            stamp,
-            statement: site.id(V::TYPES),
-            flags,
-        };
-        if V::PREPARED > 0 || V::FIXED > FIRST_PAYLOAD {
-            return self.submit_buffered(way.lane(), level, header, values);
-        }
-        // SAFETY: none of the values has to be prepared.
-        let payload = V::FIXED + unsafe { values.variable(&Scratch::EMPTY, usize::MAX) };
-        if V::VARYING > 0 && payload > FIRST_PAYLOAD {
-            return self.submit_buffered(way.lane(), level, header, values);
-        }
-        // SAFETY: a path has the caller's own lane, of this ring, or null.
-        let Some(lane) = (unsafe { way.straight().as_ref() }) else {
-            return self.submit_detour(way.lane(), level, header, values, payload);
-        };
-        let fill = |span: &mut Span| {
-            // SAFETY: `payload` was measured, and is not too long.
-            unsafe { write_values(span, header, None, &values, payload) }
-        };
-        // SAFETY: the caller's own lane, of this ring; copying measured values does not unwind.
-        match unsafe { self.ring.write(lane, 1, level.index(), fill) } {
-            Ok(()) => Outcome::Accepted,
-            Err(_) => self.submit_buffered(lane, level, header, values),
-        }
-    }
-
-    /// The path of a thread without a lane, one slot in the shared ring, or of one with fields to
-    /// add.
-    #[inline(never)]
-    fn submit_detour<V: Values>(
-        &self,
-        lane: *const Lane,
-        level: Level,
-        header: Header,
-        values: V,
-        payload: usize,
-    ) -> Outcome {
-        if context::is_active() {
-            return self.submit_buffered(lane, level, header, values);
-        }
-        if payload + size_of::<u64>() <= FIRST_PAYLOAD {
-            let thread = Some(thread_number());
-            let header = Header {
-                flags: header.flags | flags::THREAD,
-                ..header
-            };
-            let fill = |span: &mut Span| {
-                // SAFETY: `payload` was measured, and is not too long.
-                unsafe { write_values(span, header, thread, &values, payload) }
-            };
-            // SAFETY: copying measured values does not unwind.
-            let written = unsafe { self.ring.write_shared(1, level.index(), fill) };
-            if written.is_ok() {
-                return Outcome::Accepted;
-            }
-        }
-        self.submit_buffered(ptr::null(), level, header, values)
-    }
-
-    /// Any record, any way. Takes the values, so that the caller need not have them in memory.
-    #[cold]
-    #[inline(never)]
-    fn submit_buffered<V: Values>(
-        &self,
-        lane: *const Lane,
-        level: Level,
-        header: Header,
-        mut values: V,
-    ) -> Outcome {
-        self.submit_any(lane, level, header, context::current(), &mut values)
-    }
-
+impl Core {
     /// Makes what is to be made at the call, then copies bytes.
     #[inline(never)]
     fn submit_any(
@@ -380,7 +652,7 @@ impl Core {
         level: Level,
         mut header: Header,
         context: Option<Block>,
-        values: &mut dyn Buffered,
+        values: &mut Erased<'_>,
     ) -> Outcome {
         // In the shared ring, the thread's number takes part of the record.
         let prefix = if lane.is_null() { size_of::<u64>() } else { 0 };

@@ -10,7 +10,9 @@
 //! | `{:p}` | [`Address`]es | all else |
 
 use core::fmt;
-use core::mem::MaybeUninit;
+use core::marker::PhantomData;
+use core::mem::{MaybeUninit, offset_of};
+use core::ptr;
 
 use super::encode::{Run, SHARE, Scratch};
 use super::value::{Checked, Put, Record};
@@ -431,9 +433,8 @@ pub unsafe trait Values {
     const PREPARED: usize;
     /// Whether the measure of all can be relied on.
     const EXACT: bool;
-
-    /// As [`Value::prepare`], for all.
-    fn prepare(&mut self, scratch: &mut Scratch);
+    /// How to get along without the types; `None` if there are no values.
+    const LINK: Option<&'static Link>;
 
     /// As [`Value::variable`].
     ///
@@ -460,9 +461,7 @@ unsafe impl Values for () {
     const VARYING: usize = 0;
     const PREPARED: usize = 0;
     const EXACT: bool = true;
-
-    #[inline(always)]
-    fn prepare(&mut self, _scratch: &mut Scratch) {}
+    const LINK: Option<&'static Link> = None;
 
     #[inline(always)]
     unsafe fn variable(&self, _scratch: &Scratch, _limit: usize) -> usize {
@@ -483,12 +482,13 @@ unsafe impl<V: Value, Rest: Values> Values for (V, Rest) {
     const VARYING: usize = (V::VARIES && !V::PREPARED) as usize + Rest::VARYING;
     const PREPARED: usize = V::PREPARED as usize + Rest::PREPARED;
     const EXACT: bool = V::EXACT && Rest::EXACT;
-
-    #[inline(always)]
-    fn prepare(&mut self, scratch: &mut Scratch) {
-        self.0.prepare(scratch, Rest::PREPARED);
-        self.1.prepare(scratch);
-    }
+    const LINK: Option<&'static Link> = Some(&Link {
+        operations: Operations::of::<V>(),
+        value: offset_of!(Self, 0),
+        rest: offset_of!(Self, 1),
+        later: Rest::PREPARED,
+        next: Rest::LINK,
+    });
 
     #[inline(always)]
     unsafe fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
@@ -506,51 +506,143 @@ unsafe impl<V: Value, Rest: Values> Values for (V, Rest) {
     }
 }
 
-/// Values on the path that is not inlined, which is the same code for all.
-pub(crate) trait Buffered {
-    /// Of `most` bytes, those that are not for what is made at the call.
-    fn reserved(&self, most: usize) -> usize;
+/// Values whose types have been forgotten: what the path takes that is not inlined, and is the same
+/// code for all statements.
+pub struct Erased<'a> {
+    values: *mut (),
+    kinds: &'static Kinds,
+    _borrowed: PhantomData<&'a mut ()>,
+}
 
-    /// As [`Values::prepare`].
-    fn prepare(&mut self, scratch: &mut Scratch);
+/// What is known of the values of a statement when their types have been forgotten.
+#[derive(Debug)]
+pub struct Kinds {
+    pub(crate) types: &'static TypeList,
+    fixed: usize,
+    varying: usize,
+    pub(crate) prepared: usize,
+    first: Option<&'static Link>,
+}
+
+/// One of the values, and where those after it are.
+#[derive(Debug)]
+pub struct Link {
+    operations: Operations,
+    /// Where it lies in the list that it begins, and where the rest of that list does.
+    value: usize,
+    rest: usize,
+    /// How many values that are made at the call come after it.
+    later: usize,
+    next: Option<&'static Link>,
+}
+
+/// What can be done with a value of a type that has been forgotten. The pointers point to one.
+#[derive(Clone, Copy, Debug)]
+pub struct Operations {
+    prepare: unsafe fn(*mut (), &mut Scratch, usize),
+    variable: unsafe fn(*const (), &Scratch, usize) -> usize,
+    put: unsafe fn(*const (), &Scratch, &mut Checked, usize),
+}
+
+impl Operations {
+    const fn of<V: Value>() -> Self {
+        Operations {
+            // SAFETY: by the contract of the operations, here and below.
+            prepare: |value, scratch, later| unsafe {
+                (*value.cast::<V>()).prepare(scratch, later)
+            },
+            variable: |value, scratch, limit| unsafe {
+                (*value.cast::<V>()).variable(scratch, limit)
+            },
+            put: |value, scratch, to, limit| unsafe {
+                (*value.cast::<V>()).put(scratch, to, limit);
+            },
+        }
+    }
+}
+
+impl Kinds {
+    const fn of<V: Values>() -> Self {
+        assert!(
+            V::FIXED <= super::encode::MAX_PAYLOAD,
+            "the arguments of one log statement take more bytes than a record can have"
+        );
+        Kinds {
+            types: V::TYPES,
+            fixed: V::FIXED,
+            varying: V::VARYING,
+            prepared: V::PREPARED,
+            first: V::LINK,
+        }
+    }
+}
+
+impl<'a> Erased<'a> {
+    /// Forgets the types of the values.
+    #[inline(always)]
+    pub fn new<V: Values>(values: &'a mut V) -> Self {
+        Erased {
+            values: ptr::from_mut(values).cast(),
+            kinds: const { &Kinds::of::<V>() },
+            _borrowed: PhantomData,
+        }
+    }
+
+    pub(crate) fn kinds(&self) -> &'static Kinds {
+        self.kinds
+    }
+
+    /// Each of the values, in order.
+    fn each(&self) -> impl Iterator<Item = (*mut (), &'static Link)> {
+        let mut list = self.values;
+        let mut next = self.kinds.first;
+        std::iter::from_fn(move || {
+            let link = next?;
+            // SAFETY: the list is one of this kind, and so is its rest.
+            let value = unsafe { list.byte_add(link.value) };
+            // SAFETY: as above.
+            list = unsafe { list.byte_add(link.rest) };
+            next = link.next;
+            Some((value, link))
+        })
+    }
+
+    /// Of `most` bytes, those that are not for what is made at the call.
+    pub(crate) fn reserved(&self, most: usize) -> usize {
+        let varying = self.kinds.varying;
+        self.kinds.fixed + varying * SHARE.min(most / (varying + 1))
+    }
+
+    /// As [`Value::prepare`], for all.
+    pub(crate) fn prepare(&mut self, scratch: &mut Scratch) {
+        for (value, link) in self.each() {
+            // SAFETY: it is of that kind, and borrowed mutably.
+            unsafe { (link.operations.prepare)(value, scratch, link.later) };
+        }
+    }
 
     /// All bytes that they take.
     ///
     /// # Safety
     ///
-    /// [`prepare`](Buffered::prepare) ran with the same scratch.
-    unsafe fn size(&self, scratch: &Scratch, limit: usize) -> usize;
+    /// [`prepare`](Erased::prepare) ran with the same scratch, if there is anything to prepare.
+    pub(crate) unsafe fn size(&self, scratch: &Scratch, limit: usize) -> usize {
+        let variable = self.each().map(|(value, link)| {
+            // SAFETY: it is of that kind; the rest by contract.
+            unsafe { (link.operations.variable)(value, scratch, limit) }
+        });
+        self.kinds.fixed + variable.sum::<usize>()
+    }
 
-    /// As [`Values::put`].
+    /// As [`Value::put`], for all.
     ///
     /// # Safety
     ///
-    /// As for [`size`](Buffered::size).
-    unsafe fn put(&self, scratch: &Scratch, to: &mut Checked, limit: usize);
-}
-
-impl<V: Values> Buffered for V {
-    fn reserved(&self, most: usize) -> usize {
-        const {
-            assert!(
-                V::FIXED <= super::encode::MAX_PAYLOAD,
-                "the arguments of one log statement take more bytes than a record can have"
-            );
+    /// As for [`size`](Erased::size).
+    pub(crate) unsafe fn put(&self, scratch: &Scratch, to: &mut Checked, limit: usize) {
+        for (value, link) in self.each() {
+            // SAFETY: it is of that kind; the rest by contract.
+            unsafe { (link.operations.put)(value, scratch, to, limit) };
         }
-        V::FIXED + V::VARYING * SHARE.min(most / (V::VARYING + 1))
-    }
-
-    fn prepare(&mut self, scratch: &mut Scratch) {
-        Values::prepare(self, scratch);
-    }
-
-    unsafe fn size(&self, scratch: &Scratch, limit: usize) -> usize {
-        // SAFETY: by contract.
-        V::FIXED + unsafe { self.variable(scratch, limit) }
-    }
-
-    unsafe fn put(&self, scratch: &Scratch, to: &mut Checked, limit: usize) {
-        // SAFETY: by contract.
-        unsafe { Values::put(self, scratch, to, limit) };
     }
 }

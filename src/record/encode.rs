@@ -8,7 +8,7 @@ use core::fmt::{self, Write as _};
 use core::mem::MaybeUninit;
 use core::ptr;
 
-use super::capture::{Buffered, Values};
+use super::capture::{Erased, Values};
 use super::context::{self, Block};
 use super::value::{Checked, Unchecked};
 use super::values::text::kept;
@@ -64,9 +64,14 @@ pub(crate) struct Header {
 impl Header {
     #[inline(always)]
     pub(crate) fn word(&self, payload: usize) -> u64 {
+        self.word_of_slots(payload, slots_of(payload))
+    }
+
+    #[inline(always)]
+    fn word_of_slots(&self, payload: usize, slots: usize) -> u64 {
         u64::from(self.statement)
             | (payload as u64) << 32
-            | (slots_of(payload) as u64) << SPAN_SHIFT
+            | (slots as u64) << SPAN_SHIFT
             | u64::from(self.flags) << 56
     }
 
@@ -259,7 +264,7 @@ impl Payload {
     /// The values were prepared with the same scratch.
     pub(crate) unsafe fn encode(
         &mut self,
-        values: &dyn Buffered,
+        values: &Erased<'_>,
         scratch: &Scratch,
         context: Option<Block>,
         most: usize,
@@ -314,7 +319,7 @@ impl Payload {
 ///
 /// As for [`Payload::encode`].
 #[cold]
-unsafe fn longest_limit(values: &dyn Buffered, scratch: &Scratch, most: usize) -> usize {
+unsafe fn longest_limit(values: &Erased<'_>, scratch: &Scratch, most: usize) -> usize {
     let (mut fits, mut too_long) = (0, most);
     while fits + 1 < too_long {
         let middle = fits.midpoint(too_long);
@@ -359,46 +364,44 @@ pub(crate) fn write_record(span: &mut Span, header: Header, words: &[u64], paylo
     }
 }
 
-/// Writes a record that fits in one slot straight into it. Its payload begins with `thread`, if
-/// there is one.
+/// Writes what comes before the values of a record of one slot, which take `payload` bytes: the
+/// header, and the thread's number if there is one. Answers how many bytes that are.
 ///
 /// # Safety
 ///
-/// The values are not made at the call. They were measured: they take `payload` bytes, and with the
-/// thread at most [`FIRST_PAYLOAD`].
+/// The pointer is valid for writes of as many bytes.
 #[inline(always)]
-pub(crate) unsafe fn write_values<V: Values>(
-    span: &mut Span,
+pub(crate) unsafe fn begin_record(
+    body: *mut Body,
     header: Header,
     thread: Option<u64>,
-    values: &V,
     payload: usize,
-) {
-    span.fill(0, |body| {
-        let body = body.cast::<u64>();
-        // SAFETY: a body is 7 words, two of header and `FIRST_PAYLOAD` bytes.
-        unsafe {
-            body.write(header.stamp);
-            match thread {
-                None => {
-                    body.add(1).write(header.word(payload));
-                    put_measured(values, body.add(2).cast(), payload);
-                }
-                Some(thread) => {
-                    body.add(1).write(header.word(payload + size_of::<u64>()));
-                    body.add(2).write(thread);
-                    put_measured(values, body.add(3).cast(), payload);
-                }
-            }
+) -> usize {
+    let body = body.cast::<u64>();
+    let prefix = if thread.is_some() {
+        size_of::<u64>()
+    } else {
+        0
+    };
+    // SAFETY: by contract.
+    unsafe {
+        body.write(header.stamp);
+        body.add(1).write(header.word_of_slots(prefix + payload, 1));
+        if let Some(thread) = thread {
+            body.add(2).write(thread);
         }
-    });
+    }
+    2 * size_of::<u64>() + prefix
 }
 
+/// Writes the values of a record straight into its slot.
+///
 /// # Safety
 ///
-/// As for [`write_values`]; `at` is valid for writes of `payload` bytes.
+/// The values are not made at the call. They were measured: they take `payload` bytes, for writes of
+/// which `at` is valid.
 #[inline(always)]
-unsafe fn put_measured<V: Values>(values: &V, at: *mut u8, payload: usize) {
+pub(crate) unsafe fn put_measured<V: Values>(values: &V, at: *mut u8, payload: usize) {
     // SAFETY: none had to be prepared, and values that vouch for their measure take no more than
     // `payload` bytes.
     unsafe {

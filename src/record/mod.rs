@@ -27,8 +27,8 @@ mod values;
 mod view;
 
 pub use capture::{
-    AddressProbe, CaptureScalar, CaptureText, CaptureTyped, FieldDebug, FieldDisplay, FieldTyped,
-    PlainProbe, Probe, Values, capture_text,
+    AddressProbe, CaptureScalar, CaptureText, CaptureTyped, Erased, FieldDebug, FieldDisplay,
+    FieldTyped, PlainProbe, Probe, Values, capture_text,
 };
 pub use decode::{Chars, Decoder, UnixTime, Value};
 pub use spec::{Align, Count, Field, Piece, Sign, Spec, Style};
@@ -37,12 +37,12 @@ pub use value::{Exact, Put, Record, fixed_with, type_with};
 pub use view::{Body, Composite, Items, View};
 
 pub(crate) use buffer::Buffer;
-pub(crate) use capture::{Buffered, Plain};
+pub(crate) use capture::Plain;
 pub(crate) use context::{Block, Context, field_bytes};
 pub(crate) use decode::as_bytes;
 pub(crate) use encode::{
-    FIRST_PAYLOAD, Header, MAX_PAYLOAD, MAX_SLOTS, Payload, Scratch, flags, payload_of, slots_of,
-    write_record, write_values,
+    FIRST_PAYLOAD, Header, MAX_PAYLOAD, MAX_SLOTS, Payload, Scratch, begin_record, flags,
+    payload_of, put_measured, slots_of, write_record,
 };
 pub(crate) use gap::Gap;
 pub(crate) use introduction::Introduction;

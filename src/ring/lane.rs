@@ -13,11 +13,12 @@
 
 use crossbeam_utils::CachePadded;
 
+use super::claim::{Announcement, Claim};
 use super::gate::Gate;
 use super::slab::{Span, Track};
+use super::slot::Body;
 use super::sync::{
-    AtomicBool, AtomicU32, AtomicU64, Ordering, light_barrier, prefetch_for_write,
-    producers_must_fence,
+    AtomicU32, AtomicU64, Ordering, light_barrier, prefetch_for_write, producers_must_fence,
 };
 use super::{Drops, LEVELS, Load, PREFETCH_AHEAD, Refused, reserve_of};
 
@@ -40,12 +41,10 @@ pub(crate) struct Lane {
 /// statistics look at them.
 #[derive(Debug)]
 struct Owner {
-    /// A write is under way: this thread's own code, or the code that a signal handler interrupted.
-    busy: AtomicBool,
+    /// Whether a write is under way, and the next ticket.
+    announcement: Announcement,
     /// Whether the light barrier must be a real fence. Never changes.
     must_fence: bool,
-    /// The next ticket.
-    position: AtomicU64,
     /// A claim for a warning or an error may reach up to this ticket without asking. At most
     /// `head + capacity`; 0 while drops are untold, so that the next claim takes the slow path and
     /// tells them.
@@ -74,9 +73,8 @@ impl Lane {
     pub(super) fn new(track: Track) -> Self {
         Lane {
             owner: CachePadded::new(Owner {
-                busy: AtomicBool::new(false),
+                announcement: Announcement::new(),
                 must_fence: producers_must_fence(),
-                position: AtomicU64::new(0),
                 limit: AtomicU64::new(track.capacity()),
                 detail_limit: AtomicU64::new(track.capacity() - reserve_of(track.capacity())),
                 track,
@@ -138,61 +136,96 @@ impl Lane {
         fill: impl FnOnce(&mut Span),
     ) -> Result<(), Refused> {
         let owner = &*self.owner;
-        self.begin(gate)?;
-        let position = owner.position.load(Ordering::Relaxed);
-        let limit = if Drops::is_reserved(level) {
-            &owner.limit
-        } else {
-            &owner.detail_limit
-        };
-        if position + slots > limit.load(Ordering::Relaxed) {
-            if let Err(refused) = self.make_room(position + slots, level) {
-                self.end();
-                return Err(refused);
-            }
-        }
-        // A copy, which stays in registers across the writes.
-        let track = owner.track;
-        for ahead in PREFETCH_AHEAD {
-            prefetch_for_write(track.address(position + ahead));
-        }
-        // SAFETY: the tickets from `position` are the owner's to claim, and below the limit the
-        // consumer has returned their slots; the limit was read with Acquire.
-        let mut span = unsafe { Span::new(track, position, slots) };
+        let position = self.reserve_slots(gate, slots, level)?;
+        // SAFETY: reserved just now. The track is a copy, which stays in registers.
+        let mut span = unsafe { Span::new(owner.track, position, slots) };
         fill(&mut span);
         span.publish();
         if slots > 1 {
             add(&owner.extra, slots - 1);
         }
-        owner.position.store(position + slots, Ordering::Relaxed);
-        self.end();
+        owner.announcement.set_position(position + slots);
+        self.owner.announcement.end();
         Ok(())
+    }
+
+    /// Claims one slot, for the caller to fill and [publish](Claim::publish). `None` if there is
+    /// anything to be said against it: [`write`](Self::write) finds out what. `begin` writes what
+    /// comes first, and answers how many bytes that are.
+    ///
+    /// # Safety
+    ///
+    /// As for [`write`](Self::write); `begin` does not unwind; nothing else is done with the lane before the claim is
+    /// published; and `must_fence` is what [`producers_must_fence`] says, or true.
+    #[inline(always)]
+    pub(super) unsafe fn claim(
+        &self,
+        gate: &Gate,
+        reserved: bool,
+        must_fence: bool,
+        begin: impl FnOnce(*mut Body) -> usize,
+    ) -> Option<Claim> {
+        self.begin(gate, must_fence).ok()?;
+        let position = self.position();
+        if !self.has_room(position + 1, reserved) {
+            self.owner.announcement.end();
+            return None;
+        }
+        self.prefetch_after(position);
+        // SAFETY: announced, and below the limit: see `reserve_slots`.
+        let slot = self.owner.track.address(position);
+        // SAFETY: as above; `begin` by contract.
+        Some(unsafe { Claim::new(&self.owner.announcement, slot, begin) })
+    }
+
+    /// Announces a write and looks for room. From here on the slots from the answer on are the
+    /// owner's to fill: below the limit the consumer has returned them, and the limit was read with
+    /// Acquire.
+    #[inline(always)]
+    fn reserve_slots(&self, gate: &Gate, slots: u64, level: usize) -> Result<u64, Refused> {
+        self.begin(gate, self.owner.must_fence)?;
+        let position = self.position();
+        if !self.has_room(position + slots, Drops::is_reserved(level)) {
+            if let Err(refused) = self.make_room(position + slots, level) {
+                self.owner.announcement.end();
+                return Err(refused);
+            }
+        }
+        self.prefetch_after(position);
+        Ok(position)
+    }
+
+    /// Whether a claim may reach up to ticket `end` without asking; `reserved`: into the reserve.
+    #[inline(always)]
+    fn has_room(&self, end: u64, reserved: bool) -> bool {
+        let limit = if reserved {
+            &self.owner.limit
+        } else {
+            &self.owner.detail_limit
+        };
+        end <= limit.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn prefetch_after(&self, position: u64) {
+        // A copy, which stays in registers.
+        let track = self.owner.track;
+        for ahead in PREFETCH_AHEAD {
+            prefetch_for_write(track.address(position + ahead));
+        }
     }
 
     /// Announces a write and looks at the gate, in this order.
     #[inline(always)]
-    fn begin(&self, gate: &Gate) -> Result<(), Refused> {
-        let owner = &*self.owner;
-        if owner.busy.load(Ordering::Relaxed) {
-            return Err(Refused::Interrupting);
-        }
-        // Before the position is read: a handler that interrupts from here on leaves the lane
-        // alone.
-        owner.busy.store(true, Ordering::Relaxed);
+    fn begin(&self, gate: &Gate, must_fence: bool) -> Result<(), Refused> {
+        self.owner.announcement.begin()?;
         // Pairs with the heavy barrier in `Ring::seal`.
-        light_barrier(owner.must_fence);
+        light_barrier(must_fence);
         if !gate.is_open() {
-            owner.busy.store(false, Ordering::Relaxed);
+            self.owner.announcement.end();
             return Err(Refused::Closed);
         }
         Ok(())
-    }
-
-    /// Takes the announcement back.
-    #[inline(always)]
-    fn end(&self) {
-        // Release: pairs with the Acquire in `frontier`, which reads the position next.
-        self.owner.busy.store(false, Ordering::Release);
     }
 
     /// Looks how far the consumer is. A record of `level` must fit that ends before ticket `end`.
@@ -263,13 +296,13 @@ impl Lane {
         now: u64,
     ) -> Result<(), Refused> {
         // A handler that drops meanwhile sees `busy` and counts in the shared ring.
-        self.begin(gate)?;
+        self.begin(gate, self.owner.must_fence)?;
         if self.untold_drops().is_none() {
             self.drops.since.store(now, Ordering::Relaxed);
         }
         add(&self.drops.counted[level], 1);
         self.forget_limits();
-        self.end();
+        self.owner.announcement.end();
         Ok(())
     }
 
@@ -284,12 +317,12 @@ impl Lane {
         gate: &Gate,
         fill: impl FnOnce(&mut Span, &Drops),
     ) -> Result<(), Refused> {
-        self.begin(gate)?;
+        self.begin(gate, self.owner.must_fence)?;
         let owner = &*self.owner;
-        let position = owner.position.load(Ordering::Relaxed);
+        let position = owner.announcement.position();
         let limit = self.fresh_limit();
         if position + 1 > limit {
-            self.end();
+            self.owner.announcement.end();
             return Err(Refused::Full);
         }
         // SAFETY: as in `write`.
@@ -301,8 +334,8 @@ impl Lane {
         }
         self.set_limits(limit);
         add(&owner.extra, 1);
-        owner.position.store(position + 1, Ordering::Relaxed);
-        self.end();
+        owner.announcement.set_position(position + 1);
+        self.owner.announcement.end();
         Ok(())
     }
 
@@ -352,8 +385,8 @@ impl Lane {
     /// The ticket after the last one the lane will ever hold; `None` while a write is under way
     /// whose outcome cannot be known yet. To be asked after the heavy barrier of a closing gate.
     pub(super) fn frontier(&self) -> Option<u64> {
-        // Acquire: pairs with the Release in `end`, which comes after the position.
-        if self.owner.busy.load(Ordering::Acquire) {
+        // The announcement ends after the position has been written.
+        if self.owner.announcement.is_busy() {
             None
         } else {
             Some(self.position())
@@ -362,7 +395,7 @@ impl Lane {
 
     /// The next ticket, as far as the caller's thread can know.
     pub(super) fn position(&self) -> u64 {
-        self.owner.position.load(Ordering::Relaxed)
+        self.owner.announcement.position()
     }
 
     // Statistics.

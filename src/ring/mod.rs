@@ -9,6 +9,7 @@
 //! [lane](lane) claims with plain stores. All others claim in the [shared](shared) ring, with one
 //! compare-and-swap. The [consumer](consumer) treats all alike.
 
+pub(crate) mod claim;
 pub(crate) mod consumer;
 pub(crate) mod gate;
 pub(crate) mod lane;
@@ -17,6 +18,7 @@ pub(crate) mod slab;
 pub(crate) mod slot;
 pub(crate) mod sync;
 
+use claim::{Announcement, Claim};
 use consumer::Consumer;
 use gate::Gate;
 use lane::Lane;
@@ -67,7 +69,7 @@ pub(crate) struct Drops {
 impl Drops {
     /// Whether records of `level` may use the reserve.
     #[inline(always)]
-    fn is_reserved(level: usize) -> bool {
+    pub(crate) const fn is_reserved(level: usize) -> bool {
         level < FIRST_RESERVED_LEVEL
     }
 
@@ -193,6 +195,53 @@ impl Ring {
     ) -> Result<(), Refused> {
         // SAFETY: by contract; the ring owns the slab.
         unsafe { lane.write(&self.gate, slots, level, fill) }
+    }
+
+    /// Claims one slot of a lane, for a record that the caller fills and publishes; `reserved` says
+    /// whether its level may use the reserve. `begin` writes what comes first, and answers how many
+    /// bytes that are. `None` if the claim cannot be made at once.
+    ///
+    /// # Safety
+    ///
+    /// The lane is one of this ring's, and the caller's thread owns it. The claim is published on
+    /// this thread, without anything else being done with the lane in between. `must_fence` is what
+    /// [`producers_must_fence`](sync::producers_must_fence) says, or true.
+    /// `begin` does not unwind.
+    #[inline(always)]
+    pub(crate) unsafe fn claim(
+        &self,
+        lane: &Lane,
+        reserved: bool,
+        must_fence: bool,
+        begin: impl FnOnce(*mut Body) -> usize,
+    ) -> Option<Claim> {
+        // SAFETY: by contract; the ring owns the slab.
+        unsafe { lane.claim(&self.gate, reserved, must_fence, begin) }
+    }
+
+    /// Claims one slot of the shared ring, for a record that the caller fills and publishes. `begin`
+    /// writes what comes first, and answers how many bytes that are.
+    ///
+    /// # Errors
+    ///
+    /// See [`Refused`]. Nothing was written or counted.
+    ///
+    /// # Safety
+    ///
+    /// The announcement is the calling thread's own, and for claims in shared rings only; it lives
+    /// until the claim is published, on this thread. `begin` does not unwind.
+    #[inline]
+    pub(crate) unsafe fn claim_shared(
+        &self,
+        level: usize,
+        announcement: &Announcement,
+        begin: impl FnOnce(*mut Body) -> usize,
+    ) -> Result<Claim, Refused> {
+        // SAFETY: by contract; the ring owns the slab.
+        unsafe {
+            self.shared
+                .claim_one(&self.gate, level, announcement, begin)
+        }
     }
 
     /// Writes a gap record to a lane.

@@ -5,8 +5,10 @@
 
 use crossbeam_utils::CachePadded;
 
+use super::claim::{Announcement, Claim};
 use super::gate::Gate;
 use super::slab::{Span, Track};
+use super::slot::Body;
 use super::sync::{AtomicBool, AtomicU64, Ordering, prefetch_for_write};
 use super::{Drops, LEVELS, Load, PREFETCH_AHEAD, Refused, reserve_of};
 
@@ -82,6 +84,54 @@ impl Shared {
         level: usize,
         fill: impl FnOnce(&mut Span),
     ) -> Result<(), Refused> {
+        let ticket = self.reserve_slots(gate, slots, level)?;
+        // SAFETY: reserved just now.
+        let mut span = unsafe { Span::new(self.track, ticket, slots) };
+        fill(&mut span);
+        span.publish();
+        if slots > 1 {
+            self.extra.fetch_add(slots - 1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Claims one slot, for the caller to fill and publish. `begin` writes what comes first, and
+    /// answers how many bytes that are.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write`](Self::write); or this call interrupted another one on the same thread.
+    ///
+    /// # Safety
+    ///
+    /// The announcement is the calling thread's own, and for claims in shared rings only. The slab is
+    /// alive. `begin` does not unwind.
+    #[inline]
+    pub(super) unsafe fn claim_one(
+        &self,
+        gate: &Gate,
+        level: usize,
+        announcement: &Announcement,
+        begin: impl FnOnce(*mut Body) -> usize,
+    ) -> Result<Claim, Refused> {
+        announcement.begin()?;
+        match self.reserve_slots(gate, 1, level) {
+            Ok(ticket) => {
+                announcement.set_position(ticket);
+                // SAFETY: reserved just now, and announced; `begin` by contract.
+                Ok(unsafe { Claim::new(announcement, self.track.address(ticket), begin) })
+            }
+            Err(refused) => {
+                announcement.end();
+                Err(refused)
+            }
+        }
+    }
+
+    /// Claims slots. The tickets from the answer on are the caller's own, and the consumer has read
+    /// what was there: the head was read with Acquire.
+    #[inline]
+    fn reserve_slots(&self, gate: &Gate, slots: u64, level: usize) -> Result<u64, Refused> {
         let reserve = if Drops::is_reserved(level) {
             0
         } else {
@@ -96,15 +146,7 @@ impl Shared {
         for ahead in PREFETCH_AHEAD {
             prefetch_for_write(self.track.address(ticket + ahead));
         }
-        // SAFETY: the claim made the tickets this caller's own, and the head was read with Acquire,
-        // so the consumer has read what was there.
-        let mut span = unsafe { Span::new(self.track, ticket, slots) };
-        fill(&mut span);
-        span.publish();
-        if slots > 1 {
-            self.extra.fetch_add(slots - 1, Ordering::Relaxed);
-        }
-        Ok(())
+        Ok(ticket)
     }
 
     /// While drops are untold: whether a gap record and a record of `needed` slots would fit.

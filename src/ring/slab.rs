@@ -78,7 +78,7 @@ impl Track {
         unsafe { &*self.slots.add((ticket & self.mask) as usize) }
     }
 
-    /// The address where `ticket` lives, which may be used for nothing but prefetching.
+    /// The address where `ticket` lives. While the slab is alive, that of a slot.
     #[inline(always)]
     pub(crate) fn address(&self, ticket: u64) -> *const Slot {
         self.slots.wrapping_add((ticket & self.mask) as usize)

@@ -18,7 +18,9 @@ pub(crate) const SPAN_SHIFT: u32 = 48;
 
 /// One cache line of a ring.
 #[derive(Debug)]
-#[repr(C, align(64))]
+#[cfg_attr(not(ringlog_loom), repr(C, align(64)))]
+// Loom's atomics are larger; as large as it is aligned, so that any place in it leads to it.
+#[cfg_attr(ringlog_loom, repr(C, align(1024)))]
 pub(crate) struct Slot {
     /// `ticket + 1` of the record in `body`. Written by the producer that claimed the ticket.
     stamp: AtomicU64,
