@@ -49,6 +49,11 @@ pub use symbol::Symbol;
 
 /// Tests the page.
 #[cfg(doctest)]
+#[doc = include_str!("../docs/shutdown.md")]
+mod shutdown_page {}
+
+/// Tests the page.
+#[cfg(doctest)]
 #[doc = include_str!("../docs/arguments.md")]
 mod arguments_page {}
 
