@@ -394,7 +394,12 @@ fn a_format_that_panics_costs_no_record() {
 
 #[test]
 fn what_is_masked_is_seen_in_no_format() {
-    let secrets = BTreeMap::from([("password", "s3cret"), ("user", "me")]);
+    let secrets = BTreeMap::from([
+        ("http://a:s3cret@h", "1"),
+        ("http://a:s3cret2@h", "2"),
+        ("password", "s3cret"),
+        ("user", "me"),
+    ]);
     let log = |logger: &RingLogger| {
         let password = "s3cret";
         let _context = context!(

@@ -17,7 +17,8 @@ pub(crate) const MASK: &str = "***";
 /// A name masks the argument or field of that name, in the message as among the fields, and in the
 /// context. It may have `*`, which stands for any characters, and counts in any case of its letters;
 /// of a dotted name such as `user.password` the last part counts as well. A masked value is written
-/// as `***`.
+/// as `***`. An argument without a name, such as that of `info!("{}", password)`, is not masked; that
+/// of `info!("{password}")` is.
 ///
 /// By default the names are `password`, `passwd`, `secret`, `token` and `authorization`, also behind
 /// an underscore (`db_password`), and credentials in URLs are masked: `postgres://app:hunter2@db/x`

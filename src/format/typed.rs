@@ -4,7 +4,7 @@
 //! 2^63 - 1 or below its negative, for which some readers refuse the whole line.
 
 use super::context::Names;
-use super::escape::{self, Quoted};
+use super::escape::{self, Quoted, Raw};
 use super::line::Put;
 use super::number;
 use super::redact::{MASK, Redaction};
@@ -212,17 +212,23 @@ impl<'a> Object<'a> {
         }
     }
 
-    fn key(&mut self, name: &str) {
+    fn key(&mut self, name: &str, urls: bool) {
         if !std::mem::take(&mut self.is_empty) {
             self.out.bytes(b",");
         }
-        let name = self.names.take(name);
+        let name = if urls && name.contains('@') {
+            let mut masked = Vec::new();
+            escape::put::<Raw>(&mut masked, name.as_bytes(), true);
+            self.names.take(&String::from_utf8_lossy(&masked))
+        } else {
+            self.names.take(name)
+        };
         put_string(self.out, name.as_bytes(), false);
         self.out.bytes(b":");
     }
 
     fn entry(&mut self, name: &str, value: Value<'_>, masks: Masks<'_>) {
-        self.key(name);
+        self.key(name, masks.urls);
         if masks.hide(name) {
             put_string(self.out, MASK.as_bytes(), false);
         } else {
@@ -232,7 +238,7 @@ impl<'a> Object<'a> {
 
     fn close(mut self, cut: u32) {
         if cut > 0 {
-            self.key("…");
+            self.key("…", false);
             put_string(self.out, missing(cut).as_bytes(), false);
         }
         self.out.bytes(b"}");
