@@ -66,8 +66,10 @@ impl Pair {
         String::from_utf8(taken.clone()).unwrap()
     }
 
-    /// Drains, whatever the sinks say to it.
+    /// Drains, whatever the sinks say to it. All that was logged is in one batch.
     fn drain(&self) {
+        // The latest microseconds are left for the next round.
+        thread::sleep(Duration::from_millis(1));
         wait_for("the good sink to have everything", || {
             self.logger.poll(usize::MAX);
             Log::of(&self.good).records().count() as u64 == self.books.accepted()
