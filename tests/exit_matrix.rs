@@ -467,8 +467,14 @@ impl Outcome {
                 assert_eq!(200 + lost, least, "{}", story());
             }
         }
-        if self.state == Stuck {
-            assert!(self.report().contains("sink `disk` stuck"), "{}", story());
+        if let Stuck | Orphaned = self.state {
+            let name = if self.state == Stuck {
+                "disk"
+            } else {
+                "killer"
+            };
+            let stuck = format!("sink `{name}` stuck");
+            assert!(self.report().contains(&stuck), "{}", story());
         }
         let limit = self.state.deadline().min(Duration::from_secs(1)) + SLACK;
         assert!(self.ended.took < limit, "{}", story());

@@ -7,12 +7,14 @@ mod support;
 
 use std::fs;
 use std::io;
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ringlog::sink::{Batch, File, Offload, Sink};
+use ringlog::sink::{Batch, File, Journald, Offload, Rolling, Sink, Syslog};
 use ringlog::{FlushError, Level, Outcome, RestartError, RingLogger, ShutdownOutcome, info, warn};
 use support::child::alone;
 use support::sinks::{Scripted, Valve};
@@ -463,13 +465,28 @@ fn exec_inherits_no_descriptor_of_the_logger() {
                 .map(|name| name.split([':', '/']).next().unwrap_or_default().to_owned())
                 .collect::<Vec<_>>()
         };
+        let socket = folder.path().join("journal");
+        let _journal = UnixDatagram::bind(&socket).unwrap();
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let before = list();
         let logger = RingLogger::builder()
             .sink(File::append(&path).unwrap())
             .sink(File::truncate(folder.path().join("other.log")).unwrap())
+            .sink(
+                Rolling::builder(folder.path().join("rolling.log"))
+                    .size(100)
+                    .open()
+                    .unwrap(),
+            )
+            .sink(Syslog::udp(server.local_addr().unwrap()).unwrap())
+            .sink(Syslog::tcp(listener.local_addr().unwrap()).unwrap())
+            .sink(Journald::at(&socket).unwrap())
             .build()
             .unwrap();
-        info!(logger: &logger, "text");
+        for number in 0..10 {
+            info!(logger: &logger, "n {number}");
+        }
         logger.flush(LONG).unwrap();
         assert_eq!(list(), before);
         logger.reopen();

@@ -55,7 +55,7 @@ struct SyslogPlan {
 
 #[derive(Debug)]
 enum Server {
-    Unix(Option<PathBuf>),
+    Unix(#[cfg_attr(not(unix), expect(dead_code, reason = "there are none"))] Option<PathBuf>),
     Udp(String),
     Tcp(String),
 }

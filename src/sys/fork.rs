@@ -21,6 +21,7 @@ pub(crate) fn generation() -> u64 {
 }
 
 /// Whether this process is a forked child.
+#[cfg(all(unix, not(miri)))]
 pub(crate) fn is_child() -> bool {
     generation() != 0
 }

@@ -18,6 +18,7 @@ use message::Header;
 use stream::Stream;
 
 pub use message::Facility;
+#[cfg(unix)]
 pub(super) use message::severity;
 
 /// How long a send may wait for the receiver before it counts as busy.
