@@ -547,13 +547,15 @@ pub struct Operations {
 impl Operations {
     const fn of<V: Value>() -> Self {
         Operations {
-            // SAFETY: by the contract of the operations, here and below.
+            // SAFETY: the pointer is to such a value, which nobody else uses.
             prepare: |value, scratch, later| unsafe {
                 (*value.cast::<V>()).prepare(scratch, later)
             },
+            // SAFETY: the pointer is to such a value; the rest by the contract of `Value`.
             variable: |value, scratch, limit| unsafe {
                 (*value.cast::<V>()).variable(scratch, limit)
             },
+            // SAFETY: as above.
             put: |value, scratch, to, limit| unsafe {
                 (*value.cast::<V>()).put(scratch, to, limit);
             },
