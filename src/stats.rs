@@ -115,8 +115,9 @@ pub struct Stats {
     pub in_ring: u64,
     /// Records of which text was cut off to make them fit. They are counted above as well.
     pub cut: u64,
-    /// Records that carry an earlier timestamp than one that was written before them. They are
-    /// counted above as well.
+    /// Records that carry an earlier timestamp than one that was written before them: their threads
+    /// were held up between the two steps of a log statement, by the scheduler or by an argument
+    /// that takes its time. In the log they have a field `late=true`. They are counted above as well.
     pub late: u64,
     /// Failed calls of sinks, panics included, retries too.
     pub sink_errors: u64,

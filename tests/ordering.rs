@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use ringlog::sink::Memory;
+use ringlog::format::{Json, Logfmt};
+use ringlog::sink::{Memory, SinkOptions};
 use ringlog::{Clock, Level, Outcome, Overflow, RingLogger, info};
 use support::{Books, LONG, Log, Random, scaled};
 
@@ -203,14 +204,33 @@ impl std::fmt::Display for Nested<'_> {
 }
 
 #[test]
-fn a_record_that_comes_too_late_for_its_place_is_counted() {
-    let memory = Memory::new();
-    let logger = RingLogger::builder().sink(memory.clone()).build().unwrap();
-    info!(logger: &logger, "all {}", Nested(&logger, 1));
+fn a_record_that_comes_too_late_for_its_place_says_so_in_every_format_and_is_counted() {
+    let (text, json, logfmt) = (Memory::new(), Memory::new(), Memory::new());
+    let logger = RingLogger::builder()
+        .sink(text.clone())
+        .sink_with(json.clone(), SinkOptions::new().format(Json::new()))
+        .sink_with(logfmt.clone(), SinkOptions::new().format(Logfmt::new()))
+        .build()
+        .unwrap();
+    let late = true;
+    info!(logger: &logger, late, "all {}", Nested(&logger, 2));
+    info!(logger: &logger, "all {}", 3);
     logger.flush(LONG).unwrap();
-    let log = Log::of(&memory);
-    assert_eq!(log.numbers()["all"], [0, 1]);
-    assert_eq!(log.late(), logger.stats().late);
+    assert_eq!(logger.stats().late, 1);
+    let log = Log::of(&text);
+    assert_eq!(log.late(), 1);
+    assert_eq!(
+        log.texts(),
+        ["all 0", "all 1", "all 2 late=true late=true", "all 3"]
+    );
+    // The logger's own mark is the last field, whatever the record's fields are called.
+    let marks = |memory: &Memory, mark: &str| -> Vec<bool> {
+        let lines = memory.lines();
+        lines.iter().map(|line| line.ends_with(mark)).collect()
+    };
+    let expected = [false, false, true, false];
+    assert_eq!(marks(&json, ",\"late\":true,\"late_2\":true}"), expected);
+    assert_eq!(marks(&logfmt, " late=true late_2=true"), expected);
 }
 
 /// However few records the consumer takes at a time.

@@ -31,6 +31,9 @@ const LEFT_OUT: &str = "context.left_out";
 /// The field that marks a record which was kept for a backtrace.
 const BACKTRACE: &str = "backtrace";
 
+/// The field that marks a record which came too late for its place in the order of time.
+const LATE: &str = "late";
+
 /// The types that a field can have, by their number in a block.
 const TYPES: [Type; 17] = [
     Type::Unit,
@@ -65,8 +68,8 @@ pub(crate) struct ContextField<'a> {
 pub(crate) struct Context<'a> {
     fields: &'a [u8],
     left_out: u8,
-    /// Whether the record is one that was kept for a backtrace.
-    is_backtrace: bool,
+    /// The field that says why the record does not stand where its time says, if it does not.
+    mark: Option<&'static str>,
 }
 
 impl<'a> Context<'a> {
@@ -79,7 +82,7 @@ impl<'a> Context<'a> {
             let context = Context {
                 fields,
                 left_out,
-                is_backtrace: false,
+                mark: None,
             };
             Some((context, rest))
         };
@@ -89,7 +92,15 @@ impl<'a> Context<'a> {
     /// The same context of a record that was kept for a backtrace.
     pub(crate) fn of_backtrace(self) -> Self {
         Context {
-            is_backtrace: true,
+            mark: Some(BACKTRACE),
+            ..self
+        }
+    }
+
+    /// The same context of a record that came too late.
+    pub(crate) fn of_late(self) -> Self {
+        Context {
+            mark: Some(LATE),
             ..self
         }
     }
@@ -97,7 +108,7 @@ impl<'a> Context<'a> {
     /// Whether there is nothing to show.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.fields.is_empty() && self.left_out == 0 && !self.is_backtrace
+        self.fields.is_empty() && self.left_out == 0 && self.mark.is_none()
     }
 
     /// The fields, outermost first.
@@ -112,11 +123,11 @@ impl<'a> Context<'a> {
             name: LEFT_OUT,
             value: Value::U8(self.left_out),
         });
-        let backtrace = self.is_backtrace.then_some(ContextField {
-            name: BACKTRACE,
+        let mark = self.mark.map(|name| ContextField {
+            name,
             value: Value::Bool(true),
         });
-        fields.chain(left_out).chain(backtrace)
+        fields.chain(left_out).chain(mark)
     }
 }
 

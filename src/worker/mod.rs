@@ -715,8 +715,12 @@ impl Renderer {
         }
         // A time that the caller named says nothing of when the record was published.
         if header.flags & flags::AT == 0 {
-            self.late += u64::from(record.time < self.latest);
-            self.latest = self.latest.max(record.time);
+            if record.time < self.latest {
+                self.late += 1;
+                delivery.late_record(record.time, header, &name, payload);
+                return;
+            }
+            self.latest = record.time;
         }
         delivery.record(record.time, header, &name, payload, |context| context);
     }
@@ -840,6 +844,13 @@ impl Delivery {
             payload,
         };
         self.streams.record(header.statement, &occurrence, number);
+    }
+
+    /// Renders a record that stands behind later ones.
+    #[cold]
+    #[inline(never)]
+    fn late_record(&mut self, time: u64, header: Header, thread: &ThreadName, payload: &[u8]) {
+        self.record(time, header, thread, payload, Context::of_late);
     }
 
     /// So many records need not be rendered.

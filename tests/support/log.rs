@@ -139,12 +139,15 @@ impl Log {
         sum
     }
 
-    /// How many records have an earlier time than one before them.
+    /// How many records have an earlier time than one before them. Only those say so.
+    #[track_caller]
     pub fn late(&self) -> u64 {
         let mut latest = 0;
         let mut late = 0;
         for line in self.records() {
-            late += u64::from(line.time < latest);
+            let is_late = line.time < latest;
+            assert_eq!(line.text.ends_with(" late=true"), is_late, "{line:?}");
+            late += u64::from(is_late);
             latest = latest.max(line.time);
         }
         late
