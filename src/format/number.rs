@@ -115,7 +115,9 @@ pub(super) fn put_unsigned_128(out: &mut impl Put, number: u128) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::spec::{self, Resolved};
     use crate::format::testing::{Random, number_cases};
+    use crate::record::Value;
 
     fn text(put: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
@@ -136,6 +138,7 @@ mod tests {
                 unsigned.to_string()
             );
             assert_eq!(text(|out| put_signed(out, signed)), signed.to_string());
+            check_every_width(number);
         };
         for power in 0..39 {
             let power = 10_u128.pow(power);
@@ -152,6 +155,20 @@ mod tests {
             check(u128::from(random.any_size()));
             check(u128::from(random.any_size()) << 64 | u128::from(random.next()));
         }
+    }
+
+    /// As arguments of these types are written, from the lowest bits of the number.
+    fn check_every_width(number: u128) {
+        fn check<T: ToString>(number: T, value: Value<'_>) {
+            let text = text(|out| spec::put_value(out, value, &Resolved::DISPLAY));
+            assert_eq!(text, number.to_string());
+        }
+        macro_rules! check_as {
+            ($($type:ident $value:ident)*) => {
+                $(check(number as $type, Value::$value(number as $type));)*
+            };
+        }
+        check_as!(u8 U8 u16 U16 u32 U32 u64 U64 u128 U128 i8 I8 i16 I16 i32 I32 i64 I64 i128 I128);
     }
 
     #[test]

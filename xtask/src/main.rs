@@ -71,6 +71,20 @@ const TEST: &[Step] = &[cargo(&[
     "--no-fail-fast",
 ])];
 
+/// Ten million random numbers of each kind, against the standard library; with optimisation, which
+/// makes a minute of it.
+const NUMBERS: &[Step] = &[Step {
+    environment: &[("RINGLOG_NUMBER_CASES", "10000000")],
+    ..cargo(&[
+        "test",
+        "--release",
+        "--lib",
+        "--",
+        "format::float",
+        "format::number",
+    ])
+}];
+
 const DOC: &[Step] = &[Step {
     environment: &[("RUSTDOCFLAGS", "-D warnings")],
     ..cargo(&["doc", "--workspace", "--all-features", "--no-deps"])
@@ -91,6 +105,11 @@ const TASKS: &[(&str, &str, &[Step])] = &[
     ("fmt", "the format of the code", FMT),
     ("clippy", "clippy's warnings", CLIPPY),
     ("test", "all tests", TEST),
+    (
+        "numbers",
+        "numbers as text, in ten million cases of each kind",
+        NUMBERS,
+    ),
     ("doc", "the documentation", DOC),
     ("loom", "the models of the lock-free core", LOOM),
     ("build", "the examples and the benches", BUILD),
