@@ -385,6 +385,8 @@ fn parse(line: &str) -> Option<(usize, &str)> {
     let line = line.strip_suffix('\n')?;
     let (prefix, rest) = line.split_once(" [producer-")?;
     let (producer, message) = rest.split_once("] ")?;
+    // A thread that was preempted while it logged.
+    let message = message.strip_suffix(" late=true").unwrap_or(message);
     let mut words = prefix.split_ascii_whitespace();
     let time = words.next()?;
     let is_time = time.len() == 30 && time.as_bytes()[10] == b'T' && time.ends_with('Z');

@@ -219,10 +219,7 @@ fn a_record_that_comes_too_late_for_its_place_says_so_in_every_format_and_is_cou
     assert_eq!(logger.stats().late, 1);
     let log = Log::of(&text);
     assert_eq!(log.late(), 1);
-    assert_eq!(
-        log.texts(),
-        ["all 0", "all 1", "all 2 late=true late=true", "all 3"]
-    );
+    assert_eq!(log.texts(), ["all 0", "all 1", "all 2 late=true", "all 3"]);
     // The logger's own mark is the last field, whatever the record's fields are called.
     let marks = |memory: &Memory, mark: &str| -> Vec<bool> {
         let lines = memory.lines();

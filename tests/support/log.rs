@@ -13,7 +13,10 @@ pub struct Line {
     /// File and line.
     pub location: String,
     pub thread: String,
+    /// Without the mark of a late record.
     pub text: String,
+    /// Whether it says that it came too late for its place.
+    pub is_late: bool,
 }
 
 impl Line {
@@ -29,6 +32,7 @@ impl Line {
         let (location, rest) = rest.split_once(" [")?;
         let (thread, text) = rest.split_once("] ")?;
         let level = level.trim_end();
+        let unmarked = text.strip_suffix(" late=true");
         Some(Line {
             time: nanos(time)?,
             // `from_str` would take lower case as well.
@@ -38,7 +42,8 @@ impl Line {
             target: target.into(),
             location: location.into(),
             thread: thread.into(),
-            text: text.into(),
+            text: unmarked.unwrap_or(text).into(),
+            is_late: unmarked.is_some(),
         })
     }
 
@@ -146,7 +151,7 @@ impl Log {
         let mut late = 0;
         for line in self.records() {
             let is_late = line.time < latest;
-            assert_eq!(line.text.ends_with(" late=true"), is_late, "{line:?}");
+            assert_eq!(line.is_late, is_late, "{line:?}");
             late += u64::from(is_late);
             latest = latest.max(line.time);
         }
