@@ -3,14 +3,15 @@
 
 mod support;
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringlog::format::{Json, Logfmt};
 use ringlog::sink::{Memory, SinkOptions};
-use ringlog::{Clock, Level, Outcome, Overflow, RingLogger, info};
+use ringlog::{Clock, Level, Outcome, Overflow, RingLogger, info, warn};
 use support::{Books, LONG, Log, Random, scaled};
 
 #[test]
@@ -251,4 +252,153 @@ fn a_record_that_is_older_than_those_before_it_holds_up_nothing() {
             assert_eq!(log.late(), logger.stats().late);
         }
     }
+}
+
+/// Takes its time, so that its record comes late if others log meanwhile.
+struct Slow;
+
+impl std::fmt::Display for Slow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        thread::yield_now();
+        f.write_str("slow")
+    }
+}
+
+/// What a thread logged.
+struct Told {
+    name: String,
+    /// The numbers that were accepted, in order.
+    accepted: Vec<u64>,
+    /// Of those, the ones whose statements took so little time that nothing can have held them up.
+    prompt: HashSet<u64>,
+}
+
+impl Told {
+    /// Logs records of any size, from the thread of this number.
+    fn by(thread: u64, logger: &RingLogger, books: &Books, count: u64, seed: u64) -> Told {
+        const PROMPT: Duration = Duration::from_nanos(500);
+        let mut random = Random::new(seed << 8 | thread);
+        let padding = "x".repeat(200);
+        let mut told = Told {
+            name: format!("t{thread}"),
+            accepted: Vec::new(),
+            prompt: HashSet::new(),
+        };
+        for number in 0..count {
+            let padding = &padding[..random.below(200) as usize];
+            let dice = random.below(32);
+            let started = Instant::now();
+            let (level, outcome) = match dice {
+                0 => (
+                    Level::Info,
+                    info!(logger: logger, "t{thread} {number} {Slow}"),
+                ),
+                1 => (Level::Warn, warn!(logger: logger, "t{thread} {number}")),
+                2..8 => (
+                    Level::Info,
+                    info!(logger: logger, "t{thread} {number} {padding}"),
+                ),
+                _ => (Level::Info, info!(logger: logger, "t{thread} {number}")),
+            };
+            let took = started.elapsed();
+            if books.note(level, outcome) == Outcome::Accepted {
+                told.accepted.push(number);
+                if took < PROMPT {
+                    told.prompt.insert(number);
+                }
+            }
+        }
+        told
+    }
+}
+
+/// Between two records of each thread, the log tells of as many drops as there are numbers missing.
+/// Only where no thread uses the shared ring, whose gaps say nothing of whose they are.
+#[track_caller]
+fn assert_gaps_are_in_place(log: &Log) {
+    let mut threads = BTreeMap::<&str, (u64, u64)>::new();
+    for line in &log.lines {
+        let (next, untold) = threads.entry(&line.thread).or_default();
+        if let Some(gap) = line.gap() {
+            *untold += gap.iter().sum::<u64>();
+        } else if !line.is_own() {
+            let number: u64 = line.text.split(' ').nth(1).unwrap().parse().unwrap();
+            assert_eq!(number - *next, *untold, "before {line:?}");
+            (*next, *untold) = (number + 1, 0);
+        }
+    }
+}
+
+/// Threads that come and go, more or fewer than there are lanes, records of any size, rings that
+/// overflow or are waited for, and statements that are held up.
+#[test]
+fn whatever_threads_do_each_accepted_record_is_there_once_and_in_order() {
+    let (mut prompt, mut late, mut dropped) = (0, 0, 0);
+    for seed in 0..scaled(80) as u64 {
+        let mut random = Random::new(seed);
+        let (threads, generations) = (2 + random.below(7), 1 + random.below(3));
+        let lanes = random.below(threads + 3);
+        let waits = random.below(2) == 0;
+        let (books, memory) = (Books::new(), Memory::new());
+        let logger = RingLogger::builder()
+            .lanes(lanes as usize)
+            .lane_capacity(16 << random.below(5))
+            .shared_capacity(16 << random.below(5))
+            .clock(match random.below(4) {
+                0 => Clock::System,
+                _ => Clock::Tsc,
+            })
+            .overflow(if waits {
+                Overflow::Block
+            } else {
+                Overflow::Drop
+            })
+            .sink(memory.clone())
+            .build()
+            .unwrap();
+        let mut told = Vec::new();
+        for generation in 0..generations {
+            let start = Barrier::new(threads as usize);
+            thread::scope(|scope| {
+                let spawn = |thread: u64| {
+                    let (logger, books, start) = (&logger, &books, &start);
+                    let thread = generation * threads + thread;
+                    let named = thread::Builder::new().name(format!("t{thread}"));
+                    let tell = move || {
+                        start.wait();
+                        Told::by(thread, logger, books, 400, seed)
+                    };
+                    named.spawn_scoped(scope, tell).unwrap()
+                };
+                let running: Vec<_> = (0..threads).map(spawn).collect();
+                told.extend(running.into_iter().map(|thread| thread.join().unwrap()));
+            });
+        }
+        let report = logger.shutdown(LONG);
+        books.check_report(&logger, &report);
+        let log = Log::of(&memory);
+        let numbers = log.numbers();
+        for told in &told {
+            let found = numbers.get(&*told.name).map_or(&[][..], Vec::as_slice);
+            assert_eq!(found, told.accepted, "seed {seed}, {}", told.name);
+            prompt += told.prompt.len();
+        }
+        // Sorted by time but for those, and only those, that say that they are late.
+        assert_eq!(log.late(), logger.stats().late, "seed {seed}");
+        late += log.late();
+        for line in log.records().filter(|line| line.is_late) {
+            let told = told.iter().find(|told| told.name == line.thread).unwrap();
+            let number = line.text.split(' ').nth(1).unwrap().parse().unwrap();
+            assert!(!told.prompt.contains(&number), "seed {seed}: {line:?}");
+        }
+        for level in Level::ALL {
+            assert_eq!(log.gaps()[level.index()], books.full_at(level));
+        }
+        dropped += books.full();
+        if generations == 1 && threads <= lanes {
+            assert_gaps_are_in_place(&log);
+        }
+    }
+    println!("{prompt} prompt, {late} late, {dropped} dropped");
+    assert!(cfg!(miri) || (late > 0 && dropped > 0 && prompt > 0));
 }

@@ -4,6 +4,9 @@
 //! them one by one. The merge costs nothing while one source is busy, and grows with the number of
 //! sources that are, not with the number there are.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use crate::clock::Timeline;
 use crate::record::{Header, flags};
 use crate::ring::consumer::Consumer;
@@ -17,6 +20,8 @@ const SLOTS: usize = 4096;
 pub(crate) struct Staging {
     slots: Vec<Body>,
     runs: Vec<Run>,
+    /// The runs that have records left, by the time of their next one. Only within a merge.
+    earliest: BinaryHeap<Reverse<(u64, usize)>>,
     /// The time up to which the staged records are all there are: a source that had more than its
     /// share has its next record then.
     horizon: u64,
@@ -74,6 +79,7 @@ impl Staging {
         Staging {
             slots,
             runs: Vec::new(),
+            earliest: BinaryHeap::new(),
             horizon: u64::MAX,
         }
     }
@@ -230,31 +236,20 @@ impl Staging {
         most: usize,
         mut each: impl FnMut(Staged<'_>),
     ) -> usize {
+        self.earliest.clear();
+        let runs = self.runs.iter().enumerate();
+        self.earliest
+            .extend(runs.map(|(index, run)| Reverse((run.time, index))));
         let mut records = 0;
-        loop {
-            // The run to go on with, and how far: up to the earliest record of the others.
-            let mut first: Option<usize> = None;
-            let mut bound = self.horizon;
-            for (index, run) in self.runs.iter().enumerate() {
-                if run.next == run.end {
-                    continue;
-                }
-                match first {
-                    Some(best) if self.runs[best].time <= run.time => bound = bound.min(run.time),
-                    Some(best) => {
-                        bound = bound.min(self.runs[best].time);
-                        first = Some(index);
-                    }
-                    None => first = Some(index),
-                }
+        // The run to go on with, and how far: up to the earliest record of the others.
+        while let Some(&Reverse((time, index))) = self.earliest.peek() {
+            if time > self.horizon || records == most {
+                break;
             }
-            let Some(index) = first else {
-                return records;
-            };
+            self.earliest.pop();
+            let others = self.earliest.peek().map_or(u64::MAX, |next| next.0.0);
+            let bound = self.horizon.min(others);
             let mut run = self.runs[index];
-            if run.time > self.horizon || records == most {
-                return records;
-            }
             while run.next < run.end && run.time <= bound && records < most {
                 records += 1;
                 let body = &self.slots[run.next];
@@ -278,7 +273,11 @@ impl Staging {
                 }
             }
             self.runs[index] = run;
+            if run.next < run.end {
+                self.earliest.push(Reverse((run.time, index)));
+            }
         }
+        records
     }
 
     /// The time by which the record at `slot` is merged. One that the caller named may lie in the
