@@ -64,6 +64,16 @@ mod formats_page {}
 
 /// Tests the page.
 #[cfg(doctest)]
+#[doc = include_str!("../docs/macros.md")]
+mod macros_page {}
+
+/// Tests the page.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/migrating.md")]
+mod migrating_page {}
+
+/// Tests the page.
+#[cfg(doctest)]
 #[doc = include_str!("../docs/sinks.md")]
 mod sinks_page {}
 

@@ -3,13 +3,42 @@
 /// Logs at a level: `rlog!(Level::Info, "filled {qty} lots at {px:.2}")`.
 ///
 /// The format string has the syntax of [`std::format!`], with positional, named and captured
-/// arguments. In front of it may stand, in any order, `logger: EXPR` (a [`RingLogger`] or a
-/// [`Producer`], by value or by reference; without it the installed logger), `target: "..."`
-/// (without it the module path), and `at: EXPR` (the record's [`Timestamp`] or `SystemTime`;
-/// without it the logger's clock).
+/// arguments. Every form has an example in `docs/macros.md`; in short:
 ///
-/// The value of the expression is an [`Outcome`]. Arguments are not evaluated when the level is
-/// off. The level and the target must be constants.
+/// | form | what it is |
+/// | --- | --- |
+/// | `rlog!(Level::Info, "{px:.2} {} {qty}", 7)` | a message; the level is a constant |
+/// | `rlog!(Level::Info, order_id, px = p, %side, ?kind, user.name = n, "text")` | fields, as in `tracing`: the variable, an expression, by `Display`, by `Debug` |
+/// | `rlog!(Level::Info, order_id, px:? = p, side:% = s; "text")` | fields, as in `log` |
+/// | `logger: EXPR` | to this [`RingLogger`], [`Producer`] or [`in_handler`], by value or by reference; without it, to the installed logger |
+/// | `target: "risk"` | under this target, a constant; without it, under the module's path |
+/// | `at: EXPR` | with this [`Timestamp`] or `SystemTime`; without it, that of the logger's clock |
+/// | `once`, `every = 1000`, `per = Duration::from_millis(100)`, `sample = 0.01` | less often than it is called; the next record that passes says how many did not, in a field `suppressed` |
+/// | `rlog!(typed; Level::Info, ...)` | what would be formatted at the call does not compile |
+///
+/// `logger:`, `target:` and `at:` come first, in any order. The level macros ([`error!`], [`warn!`],
+/// [`info!`], [`debug!`], [`trace!`]) take the same, without the level.
+///
+/// The value of the expression is an [`Outcome`]. Arguments are evaluated once, from left to right,
+/// and not at all when the level is off or the limit holds the call back.
+///
+/// ```
+/// use ringlog::{Level, RingLogger, rlog, sink::Memory};
+///
+/// let memory = Memory::new();
+/// let logger = RingLogger::builder().sink(memory.clone()).build()?;
+/// let (order_id, p, side, kind, qty) = (17, 101.25, 'B', Some("limit"), 3);
+/// rlog!(
+///     logger: &logger, target: "engine", Level::Warn,
+///     order_id, px = p, %side, ?kind, "filled {qty} lots at {p:.1}"
+/// );
+/// logger.shutdown(std::time::Duration::from_secs(5));
+/// let log = memory.contents();
+/// assert!(log.lines().next().unwrap().ends_with(
+///     r#"filled 3 lots at 101.2 order_id=17 px=101.25 side=B kind="Some(\"limit\")""#
+/// ));
+/// # Ok::<(), ringlog::BuildError>(())
+/// ```
 ///
 /// Costs a few nanoseconds, never allocates, locks or enters the kernel; except that a statement's
 /// first run registers it, a thread's first record claims a lane, and an
@@ -17,8 +46,14 @@
 ///
 /// [`RingLogger`]: crate::RingLogger
 /// [`Producer`]: crate::Producer
+/// [`in_handler`]: crate::in_handler
 /// [`Timestamp`]: crate::Timestamp
 /// [`Outcome`]: crate::Outcome
+/// [`error!`]: crate::error
+/// [`warn!`]: crate::warn
+/// [`info!`]: crate::info
+/// [`debug!`]: crate::debug
+/// [`trace!`]: crate::trace
 #[macro_export]
 macro_rules! rlog {
     ($($arguments:tt)*) => {
