@@ -6,7 +6,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex, OnceLock, Weak, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringlog::sink::{Memory, Null, Sink as _};
 use ringlog::{Clock, FlushError, Level, Outcome, Overflow, RingLogger, ShutdownOutcome, info};
@@ -135,12 +135,18 @@ fn flushes_of_two_threads_at_once_serve_both() {
 
 #[test]
 fn a_flush_ends_although_others_never_stop_logging() {
-    for overflow in [Overflow::Drop, Overflow::Block] {
+    let kinds = [
+        (true, Overflow::Drop),
+        (true, Overflow::Block),
+        (false, Overflow::Drop),
+    ];
+    for (has_consumer, overflow) in kinds {
         let (books, memory) = (Books::new(), Memory::new());
         let logger = RingLogger::builder()
             .lanes(2)
             .lane_capacity(256)
             .shared_capacity(256)
+            .thread(has_consumer)
             .overflow(overflow)
             .sink(Null)
             .sink(memory.clone())
@@ -361,6 +367,42 @@ fn a_flush_keeps_its_deadline_and_the_records_stay() {
     valve.open();
     logger.flush(LONG).unwrap();
     assert_eq!(Log::of(&memory).texts(), ["text"]);
+}
+
+/// There is always more to drain, and the flush is over when what it covers has been.
+#[test]
+fn a_flush_that_drains_by_itself_does_not_drain_for_ever() {
+    let slow = Scripted::new("slow", |batch| {
+        thread::sleep(Duration::from_millis(1));
+        Ok(batch.bytes().len())
+    });
+    let books = Books::new();
+    let logger = RingLogger::builder()
+        .lanes(2)
+        .lane_capacity(256)
+        .thread(false)
+        .sink(slow)
+        .build()
+        .unwrap();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    books.note(Level::Info, info!(logger: &logger, "flood"));
+                }
+            });
+        }
+        wait_for("records", || books.accepted() > 100);
+        let started = Instant::now();
+        let flushed = logger.flush(LONG);
+        let took = started.elapsed();
+        stop.store(true, Ordering::Relaxed);
+        assert_eq!(flushed, Ok(()));
+        assert!(took < LONG / 30, "{took:?}");
+    });
+    let report = logger.shutdown(LONG);
+    books.check_report(&logger, &report);
 }
 
 #[test]

@@ -294,6 +294,9 @@ impl Core {
     /// How often a thread that waits for a drain looks whether it has to do it itself.
     const TAKE_OVER: Duration = Duration::from_millis(5);
 
+    /// How many records a flush drains before it looks whether it is served.
+    const SHARE: usize = 1024;
+
     /// How long a consumer thread that sleeps may take to wake for the closing. After that, whoever
     /// shuts down drains in its place: it gets no time, or will never wake.
     const STARVED: Duration = Duration::from_millis(20);
@@ -315,9 +318,12 @@ impl Core {
                 if !self.ring.gate().is_open() {
                     return Err(FlushError::Closed);
                 }
-                worker.poll(usize::MAX);
-                // What is served has been; what is not waits for a sink.
-                pause = Duration::from_micros(100);
+                // Not all there is: as long as others log, there is always more.
+                pause = match worker.poll(Self::SHARE) {
+                    // What is served has been; what is not waits for a sink.
+                    0 => Duration::from_micros(100),
+                    _ => Duration::ZERO,
+                };
             }
             let left = deadline.saturating_sub(started.elapsed());
             if let Some(answer) = control.wait_for_flush(ticket, left.min(pause)) {

@@ -190,6 +190,9 @@ impl RingLogger {
     /// loggers [without a consumer thread](Builder::thread); with one, or while another thread
     /// polls, it answers 0.
     ///
+    /// Goes on until there is nothing left, if that is fewer: while other threads log faster than this
+    /// one writes, there is always more, and only the number ends it.
+    ///
     /// Records of the last microsecond may stay for the next call: another thread may be about to
     /// publish an earlier one.
     pub fn poll(&self, most: usize) -> usize {
@@ -229,6 +232,9 @@ impl RingLogger {
     /// any caller names counts, and every caller gets the same report. Returns when all is written,
     /// or when the deadline has passed. Every record that is submitted after it has returned is
     /// answered [`Outcome::Closed`].
+    ///
+    /// A consumer thread that was killed while it slept, or that does not wake within 20 ms, is not
+    /// waited for: the caller drains in its place.
     ///
     /// From inside a sink it cannot wait for itself: it begins the closing and answers at once
     /// with how things stand, as [`TimedOut`](crate::ShutdownOutcome::TimedOut). The consumer goes
