@@ -80,6 +80,10 @@ fn level_of(number: u64) -> Level {
     }
 }
 
+/// What there is to write, for which the sink takes much longer than there is time.
+const RECORDS: u64 = 1800;
+const DEADLINE: Duration = Duration::from_millis(400);
+
 /// Fills the ring of a logger whose sink takes much longer than the deadline for all of it, but
 /// returns in time: a call that does not is waited for by nobody, and no line comes after it.
 fn cut_off(deadline: Duration) -> (Log, ShutdownReport, Books) {
@@ -93,16 +97,17 @@ fn cut_off(deadline: Duration) -> (Log, ShutdownReport, Books) {
 }
 
 fn cut_off_once(deadline: Duration) -> (Log, ShutdownReport, Books) {
-    let slow = Slow::new(Duration::from_micros(100), Duration::ZERO);
+    let slow = Slow::new(Duration::from_micros(400), Duration::ZERO);
     let memory = slow.memory.clone();
     let logger = RingLogger::builder()
         .level(Level::Debug)
-        .lane_capacity(16384)
+        // A quarter of it is given to the sink in one call, which then takes a fifth of a second.
+        .lane_capacity(2048)
         .sink(slow)
         .build()
         .unwrap();
     let books = Books::new();
-    for number in 0..10_000 {
+    for number in 0..RECORDS {
         log(&logger, &books, level_of(number), number);
     }
     let report = logger.shutdown(deadline);
@@ -113,11 +118,11 @@ fn cut_off_once(deadline: Duration) -> (Log, ShutdownReport, Books) {
 
 #[test]
 fn warnings_and_errors_are_written_first_when_there_is_not_time_for_all() {
-    let (log, report, books) = cut_off(Duration::from_millis(400));
+    let (log, report, books) = cut_off(DEADLINE);
     for level in [Level::Error, Level::Warn] {
         let written = log.records().filter(|line| line.level == level).count() as u64;
-        assert_eq!(books.accepted_at(level), 50);
-        assert_eq!(written, 50, "{report:?}");
+        assert_eq!(books.accepted_at(level), RECORDS / 200);
+        assert_eq!(written, RECORDS / 200, "{report:?}");
         assert_eq!(report.abandoned[level], 0, "{report:?}");
     }
     assert!(report.abandoned[Level::Info] > 0, "{report:?}");
@@ -125,7 +130,7 @@ fn warnings_and_errors_are_written_first_when_there_is_not_time_for_all() {
 
 #[test]
 fn what_is_cut_off_is_counted_by_level_and_the_last_line_says_so() {
-    let (log, report, books) = cut_off(Duration::from_millis(300));
+    let (log, report, books) = cut_off(DEADLINE);
     let written = |level| log.records().filter(|line| line.level == level).count() as u64;
     for level in [Level::Error, Level::Warn, Level::Info, Level::Debug] {
         let all = written(level) + report.abandoned[level];
@@ -196,7 +201,7 @@ fn a_deadline_is_kept_while_others_log_at_full_speed() {
 #[test]
 #[cfg(feature = "serde")]
 fn a_report_can_be_serialized() {
-    let (_, report, _) = cut_off(Duration::from_millis(50));
+    let (_, report, _) = cut_off(DEADLINE);
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["outcome"], "TimedOut");
     assert_eq!(json["written"], report.written);
