@@ -13,7 +13,8 @@
 //! a thread that never gives up its core.
 //!
 //! A case is named after its samples (`burst20`, `single`), its clock (`tsc`, `arrival`, `system`),
-//! its arguments (`none`; `numbers`: two integers and a double; `text24`: a string of 24 bytes) and
+//! its arguments (`none`; `numbers`: two integers and a double; `text24`: a string of 24 bytes;
+//! `fields5`: five numbers one by one; `struct5`: the same five in a derived struct) and
 //! where its records go:
 //! * `lane`: the thread's private lane, through the logger;
 //! * `handle`: a lane owned by a `Producer`;
@@ -164,6 +165,33 @@ enum Values {
     None,
     Numbers,
     Text,
+    /// The fields of an [`Order`], one by one.
+    Fields,
+    /// An [`Order`].
+    Struct,
+}
+
+/// What a program may have to log.
+#[derive(Clone, Copy, Debug, ringlog::Record)]
+struct Order {
+    id: u64,
+    price: f64,
+    lots: u32,
+    side: char,
+    is_open: bool,
+}
+
+impl Order {
+    #[inline(always)]
+    fn new(number: i64) -> Self {
+        Order {
+            id: number as u64,
+            price: number as f64 / 2.0,
+            lots: number as u32,
+            side: 'B',
+            is_open: number % 2 == 0,
+        }
+    }
 }
 
 impl Values {
@@ -172,6 +200,8 @@ impl Values {
             Values::None => "none",
             Values::Numbers => "numbers",
             Values::Text => "text24",
+            Values::Fields => "fields5",
+            Values::Struct => "struct5",
         }
     }
 }
@@ -272,6 +302,27 @@ macro_rules! take {
                     rlog!(logger: $logger, Level::$level, "symbol: {}", text);
                 }
             }),
+            Values::Fields => $plan.take($case.sample, |numbers| {
+                for number in numbers {
+                    let order = black_box(Order::new(number));
+                    rlog!(
+                        logger: $logger,
+                        Level::$level,
+                        "order: {} {} {} {} {}",
+                        order.id,
+                        order.price,
+                        order.lots,
+                        order.side,
+                        order.is_open
+                    );
+                }
+            }),
+            Values::Struct => $plan.take($case.sample, |numbers| {
+                for number in numbers {
+                    let order = black_box(Order::new(number));
+                    rlog!(logger: $logger, Level::$level, "order: {:?}", order);
+                }
+            }),
         }
     }};
 }
@@ -302,6 +353,11 @@ impl Case {
             }
             for way in [Way::Handle, Way::Shared] {
                 cases.extend(VALUES.map(|values| Case::new(sample, TSC, values, way)));
+            }
+            for clock in [TSC, (Clock::Arrival, "arrival")] {
+                for values in [Values::Fields, Values::Struct] {
+                    cases.push(Case::new(sample, clock, values, Way::Lane));
+                }
             }
             cases.push(Case::new(sample, TSC, Values::Numbers, Way::Off));
         }
