@@ -166,16 +166,16 @@ impl Scratch {
             // SAFETY: the room ends within the scratch, of which nobody else uses the rest.
             let mut to = unsafe { Checked::new(self.text.as_mut_ptr().add(start).cast(), room) };
             put(&mut to, limit);
-            if to.overflowed && limit > 0 {
+            if to.overflowed() && limit > 0 {
                 limit /= 2;
                 continue;
             }
-            self.cut |= to.cut || to.overflowed;
+            self.cut |= to.is_cut();
             self.used = start + to.written();
             return Run {
                 start,
                 length: self.used - start,
-                missing: usize::from(to.overflowed),
+                missing: usize::from(to.overflowed()),
             };
         }
     }
@@ -293,7 +293,7 @@ impl Payload {
         let mut to = unsafe { Checked::new(room.as_mut_ptr().cast(), room.len()) };
         // SAFETY: by contract.
         unsafe { values.put(scratch, &mut to, limit) };
-        self.cut |= to.cut || to.overflowed;
+        self.cut |= to.is_cut();
         // Values of fixed size cannot be cut; those that do not fit are missing in the log, and
         // the log says so.
         self.length = before + to.written().min(most);

@@ -203,13 +203,16 @@ pub(crate) struct Checked {
     start: *mut u8,
     at: *mut u8,
     room: usize,
-    /// Whether something did not fit.
-    pub(super) overflowed: bool,
-    /// Whether something was left out on purpose.
-    pub(super) cut: bool,
+    /// Bits of [`OVERFLOWED`](Self::OVERFLOWED) and [`CUT`](Self::CUT). A word, because it is read
+    /// right after it was written: a processor that has to put together what it reads waits until
+    /// all stores before are done, those to the ring included.
+    faults: u64,
 }
 
 impl Checked {
+    const OVERFLOWED: u64 = 1;
+    const CUT: u64 = 2;
+
     /// # Safety
     ///
     /// `at` is valid for writes of `room` bytes for as long as the answer is used.
@@ -219,9 +222,20 @@ impl Checked {
             start: at,
             at,
             room,
-            overflowed: false,
-            cut: false,
+            faults: 0,
         }
+    }
+
+    /// Whether something did not fit.
+    #[inline(always)]
+    pub(super) fn overflowed(&self) -> bool {
+        self.faults & Self::OVERFLOWED != 0
+    }
+
+    /// Whether anything is missing: it did not fit, or was left out on purpose.
+    #[inline(always)]
+    pub(super) fn is_cut(&self) -> bool {
+        self.faults != 0
     }
 
     /// What `put` writes, if there is room for all of it.
@@ -232,7 +246,7 @@ impl Checked {
         // SAFETY: that is all of the slice, which is borrowed until the answer is gone.
         let mut to = unsafe { Checked::new(bytes.as_mut_ptr().cast(), bytes.len()) };
         put(&mut to);
-        if to.overflowed || to.cut {
+        if to.is_cut() {
             return None;
         }
         let written = to.written();
@@ -253,7 +267,7 @@ impl Checked {
             true
         } else {
             self.room = 0;
-            self.overflowed = true;
+            self.faults |= Self::OVERFLOWED;
             false
         }
     }
@@ -284,12 +298,12 @@ impl Put for Checked {
 
     #[inline(always)]
     fn note_cut(&mut self) {
-        self.cut = true;
+        self.faults |= Self::CUT;
     }
 
     #[inline(always)]
     fn end(&mut self) {
         self.room = 0;
-        self.overflowed = true;
+        self.faults |= Self::OVERFLOWED;
     }
 }

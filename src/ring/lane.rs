@@ -191,7 +191,9 @@ impl Lane {
                 return Err(refused);
             }
         }
-        self.prefetch_after(position);
+        for slot in position..position + slots {
+            self.prefetch_after(slot);
+        }
         Ok(position)
     }
 
