@@ -142,6 +142,24 @@ fn a_file_of_an_earlier_time_is_closed_first() {
     assert_eq!(numbers(&files[1]), [0]);
 }
 
+/// As a process leaves it that is killed between the names of the old file and the new one.
+#[test]
+fn a_log_without_a_current_file_goes_on_with_a_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.log");
+    let first = logger(Rolling::builder(&path).size(1 << 20).open().unwrap());
+    info!(logger: &first, "n {}", 0);
+    first.shutdown(LONG);
+    let closed = folder.path().join("app.2026-11-25T03-46-19.123Z.log");
+    fs::rename(&path, &closed).unwrap();
+    fs::write(folder.path().join("app.log.next"), "").unwrap();
+    let second = logger(Rolling::builder(&path).size(1 << 20).open().unwrap());
+    info!(logger: &second, "n {}", 1);
+    second.shutdown(LONG);
+    assert_eq!(files(&path), [closed.clone(), path.clone()]);
+    assert_eq!([numbers(&closed), numbers(&path)].concat(), [0, 1]);
+}
+
 /// Rolls through many files, and answers the closed ones that are left and how many there were.
 fn keep(folder: &Path, set_up: impl Fn(RollingBuilder) -> RollingBuilder) -> Vec<PathBuf> {
     let path = folder.join("app.log");
@@ -462,6 +480,55 @@ fn two_loggers_may_roll_one_log() {
     }
 }
 
+/// And here they are processes, and one of them compresses.
+#[test]
+fn two_processes_may_roll_one_log() {
+    const FOLDER: &str = "RINGLOG_ROLLING_TOGETHER";
+    const NAMES: [&str; 2] = ["a", "b"];
+    let test = "two_processes_may_roll_one_log";
+    let each = scaled(10_000) as u64;
+    if child::is_child() {
+        let variable = std::env::var(FOLDER).unwrap();
+        let (name, folder) = variable.split_once(' ').unwrap();
+        let mut builder = Rolling::builder(Path::new(folder).join("app.log")).size(20_000);
+        if name == NAMES[0] {
+            builder = killed::compressed(builder);
+        }
+        let logger = logger(builder.open().unwrap());
+        for number in 0..each {
+            info!(logger: &logger, "{name} {number}");
+        }
+        let report = logger.shutdown(LONG);
+        assert_eq!((report.written, report.failed), (each, 0));
+        return;
+    }
+    let folder = killed::in_memory();
+    let start = |name| {
+        child::command(test)
+            .env(FOLDER, format!("{name} {}", folder.path().display()))
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    for mut process in NAMES.map(start) {
+        assert!(process.wait().unwrap().success());
+    }
+    let path = folder.path().join("app.log");
+    killed::heal(&path);
+    let mut all = BTreeMap::<String, Vec<u64>>::new();
+    for file in files(&path) {
+        let text = String::from_utf8(killed::content(&file)).unwrap();
+        for (name, numbers) in Log::parse(&text).numbers() {
+            all.entry(name.into()).or_default().extend(numbers);
+        }
+    }
+    assert_eq!(all.len(), NAMES.len());
+    for (name, mut numbers) in all {
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..each), "{name}");
+    }
+}
+
 mod killed {
     use super::*;
 
@@ -495,14 +562,14 @@ mod killed {
     }
 
     /// A folder that no disk makes slow.
-    fn in_memory() -> tempfile::TempDir {
+    pub(super) fn in_memory() -> tempfile::TempDir {
         let memory = Path::new("/dev/shm");
         let any = || tempfile::tempdir().unwrap();
         tempfile::tempdir_in(memory).unwrap_or_else(|_| any())
     }
 
     /// What is in a file, whatever its name says of how.
-    fn content(path: &Path) -> Vec<u8> {
+    pub(super) fn content(path: &Path) -> Vec<u8> {
         let bytes = fs::read(path).unwrap();
         #[cfg(feature = "lz4")]
         if bytes.starts_with(&[0x04, 0x22, 0x4d, 0x18]) {
@@ -603,7 +670,7 @@ mod killed {
     }
 
     /// The next process takes over all there is.
-    fn heal(path: &Path) {
+    pub(super) fn heal(path: &Path) {
         let builder = Rolling::builder(path).size(3000);
         let logger = logger(compressed(builder).open().unwrap());
         wait_for("the closed files to be what they will be", || {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Takes the file's lock for this descriptor, until it is closed; false if another one has it. The
+/// Takes the file's lock for this descriptor alone, until it is closed; false if others have it. The
 /// lock binds only those who ask for it. Where there is none, everybody gets it.
 ///
 /// # Errors
@@ -12,18 +12,37 @@ use std::path::Path;
 /// The file system has no locks.
 pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
     #[cfg(all(unix, not(miri)))]
+    return flock(file, libc::LOCK_EX | libc::LOCK_NB);
+    #[cfg(not(all(unix, not(miri))))]
     {
-        use std::os::fd::AsRawFd as _;
-        // SAFETY: the descriptor is that of a file that lives through the call; no memory is passed.
-        if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } != 0 {
-            let error = io::Error::last_os_error();
-            return match error.kind() {
-                io::ErrorKind::WouldBlock => Ok(false),
-                _ => Err(error),
-            };
-        }
+        let _ = file;
+        Ok(true)
     }
-    let _ = file;
+}
+
+/// Takes the file's lock together with all others who take it so, until the file is closed; false if
+/// somebody has it alone. Without locks, everybody gets it.
+pub(crate) fn try_share_lock(file: &File) -> bool {
+    #[cfg(all(unix, not(miri)))]
+    return flock(file, libc::LOCK_SH | libc::LOCK_NB).unwrap_or(true);
+    #[cfg(not(all(unix, not(miri))))]
+    {
+        let _ = file;
+        true
+    }
+}
+
+#[cfg(all(unix, not(miri)))]
+fn flock(file: &File, how: libc::c_int) -> io::Result<bool> {
+    use std::os::fd::AsRawFd as _;
+    // SAFETY: the descriptor is that of a file that lives through the call; no memory is passed.
+    if unsafe { libc::flock(file.as_raw_fd(), how) } != 0 {
+        let error = io::Error::last_os_error();
+        return match error.kind() {
+            io::ErrorKind::WouldBlock => Ok(false),
+            _ => Err(error),
+        };
+    }
     Ok(true)
 }
 

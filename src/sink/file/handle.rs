@@ -5,6 +5,9 @@
 //! number of names of what it has open after every write; and opens the name again when it is not
 //! what it was.
 //!
+//! A handle has its file's lock, together with all others. Whoever compresses closed files takes it alone:
+//! a file that another process still writes to, because it has not noticed yet, is left for later.
+//!
 //! A process that is killed may leave part of a line at the end of its file. A handle that goes on
 //! there begins on a line of its own.
 
@@ -16,6 +19,7 @@ use std::time::{Duration, Instant};
 use super::fsync::Syncer;
 use super::{Fsync, OpenError};
 use crate::sink::Batch;
+use crate::sys;
 
 /// How often a handle looks whether its name is still that of its file.
 const LOOK: Duration = Duration::from_millis(250);
@@ -55,7 +59,7 @@ impl Handle {
     pub(in crate::sink) fn open(path: &Path, how: Open, fsync: Fsync) -> Result<Self, OpenError> {
         let open = || {
             let absolute = std::path::absolute(path)?;
-            let file = open(&absolute, how)?;
+            let file = open_shared(&absolute, how)?;
             let found = file.metadata()?;
             let regular = found.is_file();
             Ok(Handle {
@@ -96,13 +100,7 @@ impl Handle {
 
     /// One write to the file of the name, as far as anybody can know.
     pub(in crate::sink) fn write(&mut self, batch: &Batch<'_>) -> io::Result<usize> {
-        if self.identity.is_some() && self.looked.elapsed() >= LOOK {
-            self.looked = Instant::now();
-            if !self.has_its_name() {
-                // If that fails, the file has a name still, or the write will see that it has none.
-                let _ = self.reopen();
-            }
-        }
+        self.look();
         loop {
             if self.torn {
                 self.end_line(batch)?;
@@ -136,10 +134,23 @@ impl Handle {
     #[cold]
     fn end_line(&mut self, batch: &Batch<'_>) -> io::Result<()> {
         let whole_line = !batch.is_torn() && batch.bytes().ends_with(b"\n");
-        if !whole_line || self.file.write(b"\n")? == 1 {
+        // Another process may have been in the middle of a write when this one looked.
+        let ended = || !ends_within_line(&self.path);
+        if !whole_line || ended() || self.file.write(b"\n")? == 1 {
             self.torn = false;
         }
         Ok(())
+    }
+
+    /// Opens the name again if it is that of another file by now. Looks now and then.
+    pub(in crate::sink) fn look(&mut self) {
+        if self.identity.is_some() && self.looked.elapsed() >= LOOK {
+            self.looked = Instant::now();
+            if !self.has_its_name() {
+                // If that fails, the file has a name still, or the write will see that it has none.
+                let _ = self.reopen();
+            }
+        }
     }
 
     /// Does what is to be done by the clock.
@@ -182,9 +193,9 @@ impl Handle {
         Ok(())
     }
 
-    /// Gives the file another name.
+    /// Gives the file another name, which nothing has yet.
     pub(in crate::sink) fn rename(&mut self, path: &Path) -> io::Result<()> {
-        fs::rename(&self.path, path)?;
+        sys::file::rename_new(&self.path, path)?;
         path.clone_into(&mut self.path);
         Ok(())
     }
@@ -199,6 +210,24 @@ impl Handle {
         let found = fs::metadata(&self.path);
         found.is_ok_and(|found| Identity::of(&found) == self.identity)
     }
+}
+
+/// Opens the file and takes its lock. One that somebody has taken alone in between, or that has lost its
+/// name, is not the file of that name any more.
+fn open_shared(path: &Path, mut how: Open) -> io::Result<fs::File> {
+    const TRIES: usize = 16;
+    let mut file = open(path, how)?;
+    for _ in 0..TRIES {
+        let free = sys::file::try_share_lock(&file) && sys::file::is_named(&file, path);
+        if free || !file.metadata()?.is_file() {
+            break;
+        }
+        if how == Open::Truncate {
+            how = Open::Append;
+        }
+        file = open(path, how)?;
+    }
+    Ok(file)
 }
 
 fn open(path: &Path, how: Open) -> io::Result<fs::File> {

@@ -228,8 +228,8 @@ impl Work {
     fn compress(&self, path: &Path, compression: Compression) -> io::Result<()> {
         let run = || {
             let mut plain = sys::file::open_regular(path)?;
-            // Several processes may roll one log. Once the lock is there, the name may be that of
-            // what another one has made.
+            // Several processes may roll one log. One that still writes here has the lock, too. Once
+            // this one has it alone, the name may be that of what another one has made.
             if !sys::file::try_lock(&plain)? || !sys::file::is_named(&plain, path) {
                 return Ok(());
             }

@@ -206,10 +206,18 @@ impl Rolling {
                 return Err(error);
             }
         };
-        if let Err(error) = next.rename(self.names.current()) {
-            let _ = fs::rename(&closed, self.names.current());
-            let _ = fs::remove_file(next.path());
-            return Err(error);
+        match next.rename(self.names.current()) {
+            Ok(()) => {}
+            // Another process has found no file there and made one: then that is the current one.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                let _ = fs::remove_file(next.path());
+                next = Handle::open(self.names.current(), Open::Again, self.handle.fsync())?;
+            }
+            Err(error) => {
+                let _ = sys::file::rename_new(&closed, self.names.current());
+                let _ = fs::remove_file(next.path());
+                return Err(error);
+            }
         }
         let old = std::mem::replace(&mut self.handle, next);
         self.keeper.tell(old.into_unsynced());
@@ -244,21 +252,27 @@ impl Rolling {
 
 /// Opens the file that will be the current one.
 fn open_next(names: &Names, fsync: Fsync) -> Result<Handle, OpenError> {
+    const TRIES: usize = 16;
     let path = names.next();
-    match Handle::open(&path, Open::New, fsync) {
-        // A process ended here, or another one is at the same place: it will see that its file is
-        // gone, and go on with the last one.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists && is_empty(&path) => {
-            let _ = fs::remove_file(&path);
-            Handle::open(&path, Open::New, fsync)
+    let mut result = Handle::open(&path, Open::New, fsync);
+    for _ in 0..TRIES {
+        match &result {
+            // A process ended here, or another one is at the same place: it will see that its file is
+            // gone, and go on with the last one.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && !holds_anything(&path) => {
+                let _ = fs::remove_file(&path);
+            }
+            _ => break,
         }
-        result => result,
+        result = Handle::open(&path, Open::New, fsync);
     }
+    result
 }
 
-fn is_empty(path: &Path) -> bool {
+/// Whether there is anything but an empty file.
+fn holds_anything(path: &Path) -> bool {
     path.symlink_metadata()
-        .is_ok_and(|found| found.is_file() && found.len() == 0)
+        .is_ok_and(|found| !found.is_file() || found.len() > 0)
 }
 
 impl Sink for Rolling {
@@ -303,6 +317,8 @@ impl Sink for Rolling {
         if self.clock.as_mut().is_some_and(is_over) {
             self.try_roll();
         }
+        // Another process may have closed the file, and wait to compress it.
+        self.handle.look();
         match self.failure.take().or_else(|| self.keeper.failure()) {
             Some(failure) => Err(failure),
             None => self.handle.tick(),
@@ -442,7 +458,8 @@ impl RollingBuilder {
         let names = Names::new(handle.path()).map_err(error)?;
         // Another file will be made here.
         let probe = open_next(&names, self.fsync)?;
-        fs::remove_file(probe.path()).map_err(error)?;
+        // Unless another process has done so.
+        let _ = fs::remove_file(probe.path());
         let found = handle.metadata().map_err(error)?;
         let now = SystemTime::now();
         let written = found.modified().unwrap_or(now);
