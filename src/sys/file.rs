@@ -32,6 +32,14 @@ pub(crate) fn try_share_lock(file: &File) -> bool {
     }
 }
 
+/// Gives the file's lock back.
+pub(crate) fn unlock(file: &File) {
+    #[cfg(all(unix, not(miri)))]
+    let _ = flock(file, libc::LOCK_UN);
+    #[cfg(not(all(unix, not(miri))))]
+    let _ = file;
+}
+
 #[cfg(all(unix, not(miri)))]
 fn flock(file: &File, how: libc::c_int) -> io::Result<bool> {
     use std::os::fd::AsRawFd as _;

@@ -172,6 +172,9 @@ impl Handle {
 
     /// Nothing more will be written.
     pub(in crate::sink) fn close(&mut self) -> io::Result<()> {
+        if self.regular {
+            sys::file::unlock(&self.file);
+        }
         if self.regular && self.syncer.policy() != Fsync::Never {
             self.syncer.close(&self.file)
         } else {

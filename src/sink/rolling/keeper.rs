@@ -29,6 +29,9 @@ pub(super) struct Rules {
     pub(super) compression: Option<Compression>,
 }
 
+/// How long after somebody still had a file it is looked at again.
+const PAUSE: Duration = Duration::from_millis(300);
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(super) struct Keeper {
@@ -142,14 +145,18 @@ struct Work {
 
 impl Work {
     fn run(self) {
+        // Whether a file was left for later.
+        let mut left = false;
         loop {
-            let mut state = self
+            let pause = if left { PAUSE } else { Duration::MAX };
+            let (mut state, waited) = self
                 .shared
                 .changed
-                .wait_while(self.shared.state(), |state| {
+                .wait_timeout_while(self.shared.state(), pause, |state| {
                     !state.wanted && !state.stop && state.to_sync.is_empty()
                 })
                 .unwrap_or_else(PoisonError::into_inner);
+            state.wanted |= waited.timed_out();
             if !state.to_sync.is_empty() {
                 drop(state);
                 self.sync();
@@ -163,7 +170,10 @@ impl Work {
             }
             state.wanted = false;
             drop(state);
-            self.note(self.tidy());
+            left = self.tidy().unwrap_or_else(|error| {
+                self.note(Err(error));
+                false
+            });
         }
     }
 
@@ -189,8 +199,9 @@ impl Work {
         self.shared.state().stop
     }
 
-    fn tidy(&self) -> io::Result<()> {
-        let mut result = Ok(());
+    /// Answers whether somebody still has a file, which is left for later.
+    fn tidy(&self) -> io::Result<bool> {
+        let (mut result, mut left) = (Ok(()), false);
         let mut note =
             |other: io::Result<()>| result = std::mem::replace(&mut result, Ok(())).and(other);
         for found in self.names.list()? {
@@ -208,12 +219,15 @@ impl Work {
                     break;
                 }
                 if found.kind == Kind::Plain {
-                    note(self.compress(&found.path, compression));
+                    note(
+                        self.compress(&found.path, compression)
+                            .map(|done| left |= !done),
+                    );
                 }
             }
         }
         note(self.remove_old(self.rules.bytes));
-        result
+        result.map(|()| left)
     }
 
     /// Whether a file may be in the making. One of a dead process whose number another one has now
@@ -225,16 +239,21 @@ impl Work {
                 && Path::new("/proc").join(maker.process.to_string()).exists())
     }
 
-    fn compress(&self, path: &Path, compression: Compression) -> io::Result<()> {
-        let run = || {
+    /// Answers whether there is nothing left to be done: somebody may still have the file.
+    fn compress(&self, path: &Path, compression: Compression) -> io::Result<bool> {
+        let run = || -> io::Result<bool> {
             let mut plain = sys::file::open_regular(path)?;
             // Several processes may roll one log. One that still writes here has the lock, too. Once
             // this one has it alone, the name may be that of what another one has made.
-            if !sys::file::try_lock(&plain)? || !sys::file::is_named(&plain, path) {
-                return Ok(());
+            if !sys::file::try_lock(&plain)? {
+                return Ok(false);
+            }
+            if !sys::file::is_named(&plain, path) {
+                return Ok(true);
             }
             if let Some(suffix) = suffix_of_content(&mut plain)? {
-                return sys::file::rename_new(path, &with_suffix(path, suffix));
+                sys::file::rename_new(path, &with_suffix(path, suffix))?;
+                return Ok(true);
             }
             let temporary = with_suffix(path, &self.me.suffix());
             let made = self.compress_to(&mut plain, &temporary, compression);
@@ -245,11 +264,11 @@ impl Work {
                 fs::rename(&temporary, path)?;
                 sys::file::rename_new(path, &with_suffix(path, compression.suffix()))?;
             }
-            Ok(())
+            Ok(true)
         };
         match run() {
             // Another process was faster.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
             result => result.map_err(|error| about("compress", path, error)),
         }
     }
