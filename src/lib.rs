@@ -54,6 +54,11 @@ mod shutdown_page {}
 
 /// Tests the page.
 #[cfg(doctest)]
+#[doc = include_str!("../docs/statistics.md")]
+mod statistics_page {}
+
+/// Tests the page.
+#[cfg(doctest)]
 #[doc = include_str!("../docs/arguments.md")]
 mod arguments_page {}
 
