@@ -95,24 +95,23 @@ pub trait Handle: Copy {
     ) -> Outcome;
 }
 
-/// When a record is to say that it was made: a time that the caller names, or now. One word, of
-/// which the usual case is 0.
+/// When a record is to say that it was made: at a time that the caller names, in nanoseconds since
+/// 1970, or now.
 #[derive(Clone, Copy)]
-pub struct When(u64);
+pub struct When(Option<u64>);
 
 impl When {
-    const NOW: When = When(0);
+    const NOW: When = When(None);
 
-    /// The last nanosecond that there is becomes the one before.
     #[inline(always)]
     fn at(time: Timestamp) -> Self {
-        When(time.as_unix_nanos().saturating_add(1))
+        When(Some(time.as_unix_nanos()))
     }
 
     /// The stamp, and the flags that go with it.
     #[inline(always)]
     fn stamp(self, core: &Core) -> (u64, u8) {
-        match self.0.checked_sub(1) {
+        match self.0 {
             Some(at) => (at, flags::AT),
             None => (core.hot.stamper.now(), 0),
         }
