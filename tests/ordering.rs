@@ -402,5 +402,7 @@ fn whatever_threads_do_each_accepted_record_is_there_once_and_in_order() {
         }
     }
     println!("{prompt} prompt, {late} late, {dropped} dropped");
-    assert!(cfg!(miri) || (late > 0 && dropped > 0 && prompt > 0));
+    // Without optimization, few calls are prompt.
+    let some_were_prompt = prompt > 0 || cfg!(debug_assertions);
+    assert!(cfg!(miri) || (late > 0 && dropped > 0 && some_were_prompt));
 }
