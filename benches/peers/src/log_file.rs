@@ -65,7 +65,7 @@ pub fn census(file: &Path, work: Work, lines: u64) -> Result<Census, String> {
 }
 
 /// The number of the message that a line ends in, if all of it is right. Floats may be written in
-/// any way that means the same.
+/// any way that means the same. ringlog marks a record that came too late for its place.
 fn number(line: &[u8]) -> Option<u64> {
     const START: &[u8] = b"Iteration: ";
     // The message is at the end; it is shorter than this.
@@ -74,7 +74,9 @@ fn number(line: &[u8]) -> Option<u64> {
     let tail = &line[from..];
     let at = tail.windows(START.len()).rposition(|part| part == START)?;
     let message = std::str::from_utf8(&tail[at + START.len()..]).ok()?;
-    let (number, rest) = message.strip_suffix('\n')?.split_once(" int: ")?;
+    let message = message.strip_suffix('\n')?;
+    let message = message.strip_suffix(" late=true").unwrap_or(message);
+    let (number, rest) = message.split_once(" int: ")?;
     let (doubled, halved) = rest.split_once(" double: ")?;
     let number: u64 = number.parse().ok()?;
     let is_right = doubled.parse() == Ok(2 * number) && halved.parse() == Ok(number as f64 / 2.0);
@@ -99,7 +101,8 @@ mod tests {
 
     #[test]
     fn a_complete_log_lacks_nothing() {
-        let text = "INFO a Iteration: 0 int: 0 double: 0\nx Iteration: 1 int: 2 double: 0.5\n";
+        let text =
+            "INFO a Iteration: 0 int: 0 double: 0\nx Iteration: 1 int: 2 double: 0.5 late=true\n";
         let expected = Census {
             bytes: text.len() as u64,
             sample: "INFO a Iteration: 0 int: 0 double: 0".into(),
