@@ -457,13 +457,7 @@ fn run(options: &Options) -> Result<(), String> {
         file: support::memory_folder().join(format!("ringlog-bursts-{}.log", std::process::id())),
         bursts: options.bursts,
     };
-    let show = |rows: &[Row]| {
-        if options.json {
-            results::print_json(rows);
-        } else {
-            results::print_table(rows);
-        }
-    };
+    let show = |rows: &[Row]| results::print(rows, options.json);
     let result = tables(&plan, options, show);
     let _ = fs::remove_file(&plan.file);
     result
@@ -489,22 +483,5 @@ fn tables(plan: &Plan, options: &Options, show: impl Fn(&[Row])) -> Result<(), S
 }
 
 fn main() -> ExitCode {
-    let options = match options(Arguments::of_process()) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            eprintln!("bursts: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    match run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bursts: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    support::run("bursts", HELP, options, run)
 }

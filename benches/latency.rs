@@ -489,35 +489,16 @@ fn run(options: &Options) -> Result<(), String> {
         }
     }
     let rows: Vec<Row> = cases.iter().map(|case| case.row(&plan)).collect();
-    if options.json {
-        results::print_json(&rows);
-    } else {
+    if !options.json {
         println!(
             "producer on core {}, consumer on core {}; ns per call",
             pair.producer, pair.consumer
         );
-        results::print_table(&rows);
     }
+    results::print(&rows, options.json);
     Ok(())
 }
 
 fn main() -> ExitCode {
-    let options = match options(Arguments::of_process()) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            eprintln!("latency: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    match run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("latency: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    support::run("latency", HELP, options, run)
 }

@@ -181,31 +181,10 @@ fn run(options: &Options) -> Result<(), String> {
         }
     }
     let rows: Vec<Row> = cases.iter().map(Case::row).collect();
-    if options.json {
-        results::print_json(&rows);
-    } else {
-        results::print_table(&rows);
-    }
+    results::print(&rows, options.json);
     Ok(())
 }
 
 fn main() -> ExitCode {
-    let options = match options(Arguments::of_process()) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            eprintln!("merge: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    match run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("merge: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    support::run("merge", HELP, options, run)
 }

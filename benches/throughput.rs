@@ -412,31 +412,10 @@ fn run(options: &Options) -> Result<(), String> {
         }
     }
     let rows: Vec<Row> = cases.iter().map(|case| case.row(options.lines)).collect();
-    if options.json {
-        results::print_json(&rows);
-    } else {
-        results::print_table(&rows);
-    }
+    results::print(&rows, options.json);
     Ok(())
 }
 
 fn main() -> ExitCode {
-    let options = match options(Arguments::of_process()) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            print!("{HELP}");
-            return ExitCode::SUCCESS;
-        }
-        Err(error) => {
-            eprintln!("throughput: {error}");
-            return ExitCode::from(2);
-        }
-    };
-    match run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("throughput: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    support::run("throughput", HELP, options, run)
 }

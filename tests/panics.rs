@@ -82,6 +82,8 @@ fn the_frames_are_told_if_backtraces_are_wanted() {
     #[inline(never)]
     fn culprit() {
         panics("on purpose");
+        // Something to come back to, so that the call leaves a frame.
+        std::hint::black_box(&mut 0);
     }
     let test = "the_frames_are_told_if_backtraces_are_wanted";
     if is_child() {

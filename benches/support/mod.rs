@@ -9,6 +9,36 @@ pub mod results;
 pub mod ticks;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use arguments::{Arguments, UsageError};
+
+/// A bench: reads its command line, and runs. `options` answers `None` if the user asked for help.
+pub fn run<O>(
+    name: &str,
+    help: &str,
+    options: impl FnOnce(Arguments) -> Result<Option<O>, UsageError>,
+    run: impl FnOnce(&O) -> Result<(), String>,
+) -> ExitCode {
+    let options = match options(Arguments::of_process()) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            print!("{help}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{name}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// The lowest value, the median (of an even number of values, the higher of the two in the middle),
 /// and the highest value.

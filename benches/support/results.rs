@@ -69,15 +69,19 @@ impl Cell {
     }
 }
 
-/// Prints one JSON object per row, each on a line.
-pub fn print_json(rows: &[Row]) {
-    for row in rows {
-        println!("{}", row.json());
+/// Prints one JSON object per row, each on a line, or a table.
+pub fn print(rows: &[Row], json: bool) {
+    if json {
+        for row in rows {
+            println!("{}", row.json());
+        }
+    } else {
+        print_table(rows);
     }
 }
 
-/// Prints a table; all rows have the names of the first one.
-pub fn print_table(rows: &[Row]) {
+/// All rows have the names of the first one.
+fn print_table(rows: &[Row]) {
     let Some(first) = rows.first() else {
         return;
     };

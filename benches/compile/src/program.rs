@@ -57,9 +57,10 @@ pub fn source(import: &str, statements: usize) -> String {
     let mut source = format!("{import}\n\n");
     let functions = statements.div_ceil(STATEMENTS_PER_FUNCTION);
     for function in 0..functions {
+        // No function uses all of its arguments.
         let _ = writeln!(
             source,
-            "#[inline(never)]\n#[allow(unused)]\n#[rustfmt::skip]\n\
+            "#[inline(never)]\n#[allow(unused_variables)]\n#[rustfmt::skip]\n\
              fn function_{function}(id: u64, count: u32, offset: i64, price: f64, is_buy: bool, \
              side: char, symbol: &str, venue: &String, flags: u16) {{"
         );
