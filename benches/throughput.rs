@@ -48,7 +48,7 @@ Usage: cargo bench --bench throughput -- [OPTIONS]
 
 Options:
   --json               one JSON object per case instead of a table
-  --filter SUBSTRING   only the cases with this in their names
+  --filter SUBSTRING   only the case of this name, or else those with this in their names
   --reps N             how often all cases are repeated (default 5)
   --lines N            lines per run, all threads together (default 4000000)
   --texts FOLDER       where the lines of `text121` are cut from, which files `*.log` have
@@ -400,7 +400,11 @@ fn parse(line: &str) -> Option<(usize, &str)> {
 
 fn run(options: &Options) -> Result<(), String> {
     let mut cases = Case::all(options);
-    cases.retain(|case| case.name.contains(&options.filter));
+    let is_one = cases.iter().any(|case| case.name == options.filter);
+    cases.retain(|case| match is_one {
+        true => case.name == options.filter,
+        false => case.name.contains(&options.filter),
+    });
     if cases.is_empty() {
         return Err(format!("no case has `{}` in its name", options.filter));
     }

@@ -11,7 +11,7 @@
 //! exponent and where not.
 
 use super::line::Put;
-use super::number::{ZEROS, eight_digits, put_signed, put_unsigned, put_up_to_eight, three_digits};
+use super::number::{ZEROS, eight_digits, put_signed, put_unsigned, put_up_to_nine, three_digits};
 
 /// `f32` and `f64`.
 pub(super) trait Float: Copy + zmij::Float + Into<f64> {
@@ -57,7 +57,7 @@ pub(super) fn put_f64(out: &mut impl Put, number: f64) {
             let scaled = scaled.to_bits() - WHOLE.to_bits();
             let (whole, fraction) = (scaled / 1_000_000, scaled % 1_000_000);
             out.put(b"-", usize::from(number.is_sign_negative()));
-            put_up_to_eight(out, whole as u32);
+            put_up_to_nine(out, whole as u32);
             // The point and six digits, with a digit between them that is not printed: so a
             // fraction of zeros has seven of them at its end, and nothing of the seven bytes stays.
             let digits = u64::from(three_digits(fraction / 1000)) << 16

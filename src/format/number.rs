@@ -1,6 +1,7 @@
 //! Integers without a specification, as `{}` writes them.
 //!
-//! They are converted eight digits at a time, without branches that depend on the digits.
+//! They are converted three digits at a time by a table, or eight at a time by arithmetic, without
+//! branches that depend on the digits; only their number makes a difference.
 
 use super::line::Put;
 
@@ -30,10 +31,13 @@ static THOUSAND: [u32; 1000] = {
     table
 };
 
+/// The digits of an entry.
+const DIGITS: u32 = 0x00ff_ffff;
+
 /// The three digits of a number below 1000, the first in the lowest byte, nothing in the highest.
 #[inline(always)]
 pub(super) fn three_digits(number: u64) -> u32 {
-    THOUSAND[number as usize] & 0x00ff_ffff
+    THOUSAND[number as usize] & DIGITS
 }
 
 /// The digits of a number below 10^8 as numbers, the first in the lowest byte.
@@ -57,38 +61,60 @@ pub(super) fn eight_digits(number: u32) -> [u8; 8] {
     (eight(number) | ZEROS).to_le_bytes()
 }
 
-/// Appends a number below 10^8.
+/// Appends a number below 10^9.
 #[inline(always)]
-pub(super) fn put_up_to_eight(out: &mut impl Put, number: u32) {
-    let digits = eight(number);
-    // The last digit stays, even if it is a zero.
-    let leading_zeros = (digits | 1 << 56).trailing_zeros() / 8;
-    let text = (digits | ZEROS) >> (leading_zeros * 8);
-    out.put(&text.to_le_bytes(), 8 - leading_zeros as usize);
+pub(super) fn put_up_to_nine(out: &mut impl Put, number: u32) {
+    debug_assert!(number < NINE as u32);
+    if number < 1000 {
+        let entry = THOUSAND[number as usize];
+        let shift = entry >> 24;
+        out.put(&(entry >> shift).to_le_bytes(), 3 - (shift / 8) as usize);
+        return;
+    }
+    let (first, last) = (number / 1000, number % 1000);
+    let last = u64::from(three_digits(last.into()));
+    if first < 1000 {
+        let entry = THOUSAND[first as usize];
+        let shift = entry >> 24;
+        let text = (u64::from(entry & DIGITS) | last << 24) >> shift;
+        out.put(&text.to_le_bytes(), 6 - (shift / 8) as usize);
+    } else {
+        let (first, middle) = (first / 1000, first % 1000);
+        let entry = THOUSAND[first as usize];
+        let shift = entry >> 24;
+        out.put(&(entry >> shift).to_le_bytes(), 3 - (shift / 8) as usize);
+        let text = u64::from(three_digits(middle.into())) | last << 24;
+        out.put(&text.to_le_bytes(), 6);
+    }
 }
 
 /// The least number of more than eight digits.
 const EIGHT: u64 = 100_000_000;
 
+/// The least number of more than nine digits.
+const NINE: u64 = 1_000_000_000;
+
 /// Appends an integer.
 #[inline(always)]
 pub(super) fn put_unsigned(out: &mut impl Put, number: u64) {
-    if number < 1000 {
-        let entry = THOUSAND[number as usize];
-        let shift = entry >> 24;
-        out.put(&(entry >> shift).to_le_bytes(), 3 - (shift / 8) as usize);
-    } else if number < EIGHT {
-        put_up_to_eight(out, number as u32);
+    if number < NINE {
+        put_up_to_nine(out, number as u32);
     } else {
-        let (high, low) = (number / EIGHT, (number % EIGHT) as u32);
-        if high < EIGHT {
-            put_up_to_eight(out, high as u32);
-        } else {
-            put_up_to_eight(out, (high / EIGHT) as u32);
-            out.put(&eight_digits((high % EIGHT) as u32), 8);
-        }
-        out.put(&eight_digits(low), 8);
+        put_long(out, number);
     }
+}
+
+/// Appends an integer of more than nine digits.
+#[inline(always)]
+fn put_long(out: &mut impl Put, number: u64) {
+    let (high, low) = (number / EIGHT, (number % EIGHT) as u32);
+    if high < EIGHT {
+        put_up_to_nine(out, high as u32);
+    } else {
+        put_up_to_nine(out, (high / EIGHT) as u32);
+        out.put(&eight_digits((high % EIGHT) as u32), 8);
+    }
+    out.put(&eight_digits(low), 8);
 }
 
 /// Appends an integer.

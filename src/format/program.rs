@@ -266,19 +266,19 @@ impl Program {
         }
         for op in &self.ops {
             line.put(&op.literal, usize::from(op.length));
-            // Integers come out of this, so that they are written in one place; all else goes on.
-            let (negative, magnitude) = match op.action {
-                Action::I8 => signed(next!(i8)),
-                Action::I16 => signed(next!(i16)),
-                Action::I32 => signed(next!(i32)),
-                Action::I64 => signed(next!(i64)),
-                Action::U8 => (false, next!(u8).into()),
-                Action::U16 => (false, next!(u16).into()),
-                Action::U32 => (false, next!(u32).into()),
-                Action::U64 => (false, next!(u64)),
-                Action::Natural if typed::is_natural(decoder.clone()) => (false, next!(u64)),
-                Action::Whole if typed::is_whole(decoder.clone()) => signed(next!(i64)),
-                Action::Number => (false, occurrence.number),
+            // Magnitudes come out of this, so that they are written in one place; all else goes on.
+            let magnitude = match op.action {
+                Action::I8 => put_sign(line, next!(i8)),
+                Action::I16 => put_sign(line, next!(i16)),
+                Action::I32 => put_sign(line, next!(i32)),
+                Action::I64 => put_sign(line, next!(i64)),
+                Action::U8 => next!(u8).into(),
+                Action::U16 => next!(u16).into(),
+                Action::U32 => next!(u32).into(),
+                Action::U64 => next!(u64),
+                Action::Natural if typed::is_natural(decoder.clone()) => next!(u64),
+                Action::Whole if typed::is_whole(decoder.clone()) => put_sign(line, next!(i64)),
+                Action::Number => occurrence.number,
                 Action::F32 => {
                     float::put_shortest(line, next!(f32));
                     continue;
@@ -358,7 +358,6 @@ impl Program {
                     }
                 }
             };
-            line.put(b"-", usize::from(negative));
             number::put_unsigned(line, magnitude);
         }
         true
@@ -560,11 +559,12 @@ impl Specified {
     }
 }
 
-/// The sign and the magnitude.
+/// Appends the sign, if there is one, and answers the magnitude.
 #[inline(always)]
-fn signed(number: impl Into<i64>) -> (bool, u64) {
+fn put_sign(line: &mut Line<'_>, number: impl Into<i64>) -> u64 {
     let number = number.into();
-    (number < 0, number.unsigned_abs())
+    line.put(b"-", usize::from(number < 0));
+    number.unsigned_abs()
 }
 
 /// Memory that rendering needs for a moment, kept from one record to the next.
