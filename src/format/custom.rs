@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::compile::Subject;
+use super::line::{Output, Put as _};
 use super::lines::{Layout, Lines};
 use super::program::Occurrence;
 use super::record::{Body, Record};
@@ -92,6 +93,8 @@ pub(crate) struct Custom {
 pub(super) struct Messages {
     escaped: Lines,
     raw: Lines,
+    /// The message, and what ends it.
+    line: Output,
 }
 
 impl Messages {
@@ -107,9 +110,10 @@ impl Messages {
         } else {
             &mut self.raw
         };
-        lines.record(out, statement, occurrence);
-        // The line feed.
-        out.pop();
+        self.line.clear();
+        lines.record(&mut self.line, statement, occurrence);
+        let line = self.line.entries();
+        out.extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
     }
 }
 
@@ -122,6 +126,7 @@ impl Custom {
             messages: RefCell::new(Messages {
                 escaped: lines(message.clone()),
                 raw: lines(message.escape(false)),
+                line: Output::default(),
             }),
             own: Vec::new(),
             fallback: lines(Text::new()),
@@ -132,7 +137,7 @@ impl Custom {
 
     pub(super) fn record(
         &mut self,
-        out: &mut Vec<u8>,
+        out: &mut Output,
         statement: u32,
         occurrence: &Occurrence<'_>,
     ) -> Level {
@@ -161,7 +166,7 @@ impl Custom {
 
     pub(super) fn notice(
         &mut self,
-        out: &mut Vec<u8>,
+        out: &mut Output,
         unix_nanos: u64,
         level: Level,
         thread: &[u8],
@@ -204,13 +209,13 @@ impl Custom {
 }
 
 /// False if it panicked; nothing is appended then. The format sees no other record's bytes.
-fn run(format: &Own, record: &Record<'_>, own: &mut Vec<u8>, out: &mut Vec<u8>) -> bool {
+fn run(format: &Own, record: &Record<'_>, own: &mut Vec<u8>, out: &mut Output) -> bool {
     own.clear();
     // What a format that panicked is worth, is its own business.
     let mut format = format.format.lock().unwrap_or_else(PoisonError::into_inner);
     let done = catch_unwind(AssertUnwindSafe(|| format.format(record, own))).is_ok();
     if done {
-        out.extend_from_slice(own);
+        out.bytes(own);
     }
     done
 }

@@ -1,4 +1,4 @@
-//! Appending in pieces of a fixed size.
+//! Appending in pieces of a fixed size, right to where the sinks will read it.
 //!
 //! What makes text fast to put together is that no copy has a length known only at run time: a
 //! piece of, say, eight bytes is stored whole, and then the end moves on by as many bytes as count.
@@ -27,40 +27,137 @@ impl Put for Vec<u8> {
     }
 }
 
-/// Room for most lines. Of a fixed size, so that a piece that fits is one comparison away from
-/// being stored, which a `Vec` does not offer without `unsafe`.
-pub(super) type Stage = [u8; STAGE];
+/// How many bytes a line can have before it takes a detour. Of a fixed size, so that a piece that fits is
+/// one comparison away from being stored, which a slice of any length does not offer without
+/// `unsafe`.
+pub(super) const WINDOW: usize = 4096;
 
-pub(super) const STAGE: usize = 512;
+type Window = [u8; WINDOW];
 
-/// One line on its way to the output, by way of a stage.
-pub(super) struct Line<'a> {
-    out: &'a mut Vec<u8>,
-    stage: &'a mut Stage,
-    /// The stage's bytes below this are the line's, and are not in `out` yet.
+/// Entries in the making, one behind the other. A line is put together where it stays.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    /// The entries, and room for more. All of it has been written once, so that its pages are there.
+    bytes: Vec<u8>,
+    /// How many bytes the entries have.
     end: usize,
+    /// The beginning of a line that is too long for a window; empty between lines.
+    spilled: Vec<u8>,
 }
 
-impl<'a> Line<'a> {
-    #[inline(always)]
-    pub(super) fn new(out: &'a mut Vec<u8>, stage: &'a mut Stage) -> Self {
-        Line { out, stage, end: 0 }
-    }
-
-    /// Hands over what is staged.
-    #[inline(always)]
-    pub(super) fn finish(self) {
-        if let Some(staged) = self.stage.get(..self.end) {
-            self.out.extend_from_slice(staged);
+impl Output {
+    /// Room for so many bytes; more is made when it is needed.
+    pub(crate) fn with_room(bytes: usize) -> Self {
+        Output {
+            bytes: vec![1; bytes],
+            end: 0,
+            spilled: Vec::new(),
         }
     }
 
-    /// Makes the whole stage free. The end is a value here, not a place, so that the line's own
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.end
+    }
+
+    /// The entries.
+    pub(crate) fn entries(&self) -> &[u8] {
+        &self.bytes[..self.end]
+    }
+
+    /// Keeps only so many bytes, of those that there are, and all of the room.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.end = length.min(self.end);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.end = 0;
+    }
+
+    /// Appends whole entries.
+    pub(crate) fn append(&mut self, entries: &[u8]) {
+        self.bytes(entries);
+    }
+
+    /// Begins a line, of which [`end_line`](Self::end_line) is told the length.
+    #[inline(always)]
+    pub(super) fn begin_line(&mut self) -> Line<'_> {
+        if self.bytes.len() - self.end < WINDOW {
+            self.make_room(WINDOW);
+        }
+        let (window, _) = self.bytes[self.end..]
+            .split_first_chunk_mut()
+            .expect("there is room for a window");
+        Line {
+            window,
+            spilled: &mut self.spilled,
+            end: 0,
+        }
+    }
+
+    /// The line that was begun is part of the output, with as many bytes as it says that it has.
+    #[inline(always)]
+    pub(super) fn end_line(&mut self, length: usize) {
+        if self.spilled.is_empty() {
+            self.end += length;
+        } else {
+            self.gather(length);
+        }
+    }
+
+    /// Puts the pieces of a long line together, of which the last has so many bytes.
+    #[cold]
+    #[inline(never)]
+    fn gather(&mut self, length: usize) {
+        let mut line = std::mem::take(&mut self.spilled);
+        line.extend_from_slice(&self.bytes[self.end..self.end + length]);
+        self.bytes(&line);
+        line.clear();
+        self.spilled = line;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self, bytes: usize) {
+        self.bytes.resize((self.end + bytes).next_power_of_two(), 1);
+    }
+}
+
+impl Put for Output {
+    fn put<const N: usize>(&mut self, piece: &[u8; N], used: usize) {
+        self.bytes(&piece[..used]);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        if self.bytes.len() - self.end < bytes.len() {
+            self.make_room(bytes.len());
+        }
+        self.bytes[self.end..self.end + bytes.len()].copy_from_slice(bytes);
+        self.end += bytes.len();
+    }
+}
+
+/// One line, where it will stay unless it is a very long one.
+pub(super) struct Line<'a> {
+    window: &'a mut Window,
+    spilled: &'a mut Vec<u8>,
+    /// The window's bytes below this are the line's.
+    end: usize,
+}
+
+impl Line<'_> {
+    /// What [`Output::end_line`] wants to know.
+    #[inline(always)]
+    pub(super) fn length(self) -> usize {
+        self.end
+    }
+
+    /// Makes the whole window free. The end is a value here, not a place, so that the line's own
     /// can stay in a register.
     #[cold]
     #[inline(never)]
-    fn spill(out: &mut Vec<u8>, stage: &Stage, end: usize) -> usize {
-        out.extend_from_slice(&stage[..end]);
+    fn spill(spilled: &mut Vec<u8>, window: &Window, end: usize) -> usize {
+        spilled.extend_from_slice(&window[..end]);
         0
     }
 }
@@ -69,10 +166,10 @@ impl Put for Line<'_> {
     #[inline(always)]
     fn put<const N: usize>(&mut self, piece: &[u8; N], used: usize) {
         debug_assert!(used <= N);
-        if self.end > STAGE - N {
-            self.end = Line::spill(self.out, self.stage, self.end);
+        if self.end > WINDOW - N {
+            self.end = Line::spill(self.spilled, self.window, self.end);
         }
-        self.stage[self.end..self.end + N].copy_from_slice(piece);
+        self.window[self.end..self.end + N].copy_from_slice(piece);
         self.end += used;
     }
 
@@ -96,15 +193,15 @@ impl Put for Line<'_> {
             }
             return;
         }
-        if length > STAGE - self.end {
-            self.end = Line::spill(self.out, self.stage, self.end);
+        if length > WINDOW - self.end {
+            self.end = Line::spill(self.spilled, self.window, self.end);
         }
-        match self.stage.get_mut(self.end..self.end + length) {
+        match self.window.get_mut(self.end..self.end + length) {
             Some(place) => {
                 place.copy_from_slice(bytes);
                 self.end += length;
             }
-            None => self.out.extend_from_slice(bytes),
+            None => self.spilled.extend_from_slice(bytes),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::compile::{Compiler, Escapes, Subject, compile};
 use super::escape::{Escaping, Quoted, Raw, Visible};
 use super::json::Json;
-use super::line::{Line, Put as _, STAGE, Stage};
+use super::line::{Output, Put as _};
 use super::logfmt::Logfmt;
 use super::program::{Occurrence, Program, Scratch};
 use super::redact::Redaction;
@@ -49,7 +49,6 @@ pub(crate) struct Lines {
     clocks: Clocks,
     /// By statement id; `None` where no record of the statement has been seen.
     programs: Vec<Option<Program>>,
-    stage: Box<Stage>,
     scratch: Scratch,
 }
 
@@ -76,16 +75,15 @@ impl Lines {
             redaction,
             clocks: Clocks::new(styles),
             programs: Vec::new(),
-            stage: Box::new([0; STAGE]),
             scratch,
         }
     }
 
     /// Appends a record and a line feed, and answers the record's level.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(
         &mut self,
-        out: &mut Vec<u8>,
+        out: &mut Output,
         statement: u32,
         occurrence: &Occurrence<'_>,
     ) -> Level {
@@ -98,7 +96,7 @@ impl Lines {
 
     fn record_escaped<E: Escaping>(
         &mut self,
-        out: &mut Vec<u8>,
+        out: &mut Output,
         statement: u32,
         occurrence: &Occurrence<'_>,
     ) -> Level {
@@ -114,10 +112,11 @@ impl Lines {
         let (clocks, scratch) = (&mut self.clocks, &mut self.scratch);
         let start = out.len();
         let complete = if program.is_in_order() {
-            let mut line = Line::new(out, &mut self.stage);
+            let mut line = out.begin_line();
             let complete = program.run::<E>(&mut line, occurrence, clocks, scratch);
             line.put(b"\n", usize::from(complete));
-            line.finish();
+            let length = line.length();
+            out.end_line(length);
             complete
         } else {
             let complete = program.run_out_of_order::<E>(out, occurrence, clocks, scratch);
@@ -134,7 +133,7 @@ impl Lines {
     /// A line that no statement describes: one of the logger's own.
     pub(crate) fn notice(
         &mut self,
-        out: &mut Vec<u8>,
+        out: &mut Output,
         unix_nanos: u64,
         level: Level,
         thread: &[u8],
@@ -200,7 +199,7 @@ impl Lines {
     #[inline(never)]
     fn put_incomplete(
         &mut self,
-        out: &mut Vec<u8>,
+        out: &mut Output,
         start: usize,
         statement: u32,
         occurrence: &Occurrence<'_>,
@@ -219,7 +218,7 @@ impl Lines {
     /// A line that is compiled for this once.
     #[cold]
     #[inline(never)]
-    fn put(&mut self, out: &mut Vec<u8>, subject: Subject<'_>, occurrence: &Occurrence<'_>) {
+    fn put(&mut self, out: &mut Output, subject: Subject<'_>, occurrence: &Occurrence<'_>) {
         let program = self.compile(subject);
         let (clocks, scratch) = (&mut self.clocks, &mut self.scratch);
         match self.escapes {

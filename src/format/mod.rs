@@ -45,6 +45,7 @@ pub use text::{Color, Text};
 
 #[cfg(feature = "config")]
 pub(crate) use escape::visible;
+pub(crate) use line::Output;
 pub(crate) use lines::Lines;
 pub(crate) use program::Occurrence;
 pub(crate) use record::any_field;
@@ -187,10 +188,10 @@ impl Formatter {
     }
 
     /// Appends a record to `out`, and answers its level.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn record(
         &mut self,
-        out: &mut Vec<u8>,
+        out: &mut Output,
         statement: u32,
         occurrence: &Occurrence<'_>,
     ) -> Level {
@@ -203,7 +204,7 @@ impl Formatter {
     /// Appends an entry of the logger's own, such as that records were dropped here.
     pub(crate) fn notice(
         &mut self,
-        out: &mut Vec<u8>,
+        out: &mut Output,
         unix_nanos: u64,
         level: Level,
         thread: &[u8],

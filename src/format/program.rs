@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::context::ContextStyle;
 use super::escape::{self, Escaping};
 use super::float;
-use super::line::{Line, Put as _};
+use super::line::{Line, Output, Put as _};
 use super::number;
 use super::quote;
 use super::redact::Redaction;
@@ -368,7 +368,7 @@ impl Program {
     #[inline(never)]
     pub(super) fn run_out_of_order<E: Escaping>(
         &self,
-        out: &mut Vec<u8>,
+        out: &mut Output,
         occurrence: &Occurrence<'_>,
         clocks: &mut Clocks,
         scratch: &mut Scratch,

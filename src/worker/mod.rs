@@ -30,9 +30,9 @@ use crate::callsite;
 use crate::clock::{Stamper, Timeline};
 use crate::config::Builder;
 use crate::error::{BuildError, FlushError};
-use crate::format::{Formatter, Occurrence, Redaction};
+use crate::format::{Formatter, Occurrence, Output, Redaction};
 use crate::level::Level;
-use crate::record::{Context, Gap, Header, Introduction, flags};
+use crate::record::{Context, Gap, Introduction, flags};
 use crate::ring::Drops;
 use crate::ring::consumer::Consumer;
 use crate::routing::Attached;
@@ -679,7 +679,35 @@ impl Worker {
 }
 
 impl Renderer {
+    #[inline(always)]
     fn render(
+        &mut self,
+        record: Staged<'_>,
+        clock: (u64, &Timeline),
+        threads: &Threads,
+        delivery: &mut Delivery,
+    ) {
+        // Most records have nothing that is out of the ordinary.
+        let is_plain = record.header.flags == 0
+            && record.header.statement != Introduction::STATEMENT
+            && self.backtrace.is_none()
+            && record.time >= self.latest;
+        if let (true, Some(Some(name))) = (is_plain, self.names.get(record.source)) {
+            self.latest = record.time;
+            let context = Context::default();
+            return delivery.record(
+                record.time,
+                record.header.statement,
+                name,
+                context,
+                record.payload(),
+            );
+        }
+        self.render_any(record, clock, threads, delivery);
+    }
+
+    #[inline(never)]
+    fn render_any(
         &mut self,
         record: Staged<'_>,
         (now, timeline): (u64, &Timeline),
@@ -713,16 +741,17 @@ impl Renderer {
                 }
             }
         }
+        let (mut context, payload) = split_context(header.flags, payload);
         // A time that the caller named says nothing of when the record was published.
         if header.flags & flags::AT == 0 {
             if record.time < self.latest {
                 self.late += 1;
-                delivery.late_record(record.time, header, &name, payload);
-                return;
+                context = context.of_late();
+            } else {
+                self.latest = record.time;
             }
-            self.latest = record.time;
         }
-        delivery.record(record.time, header, &name, payload, |context| context);
+        delivery.record(record.time, header.statement, &name, context, payload);
     }
 
     /// Writes what the backtrace keeps.
@@ -731,12 +760,13 @@ impl Renderer {
             return;
         };
         while let Some((kept, payload)) = backtrace.take() {
+            let (context, payload) = split_context(kept.header.flags, payload);
             delivery.record(
                 kept.time,
-                kept.header,
+                kept.header.statement,
                 &kept.thread,
+                context.of_backtrace(),
                 payload,
-                Context::of_backtrace,
             );
             if delivery.streams.is_full() {
                 delivery.deliver(now);
@@ -804,6 +834,14 @@ impl Renderer {
     }
 }
 
+/// The context that a payload begins with if the record's flags say so, and what follows.
+fn split_context(record_flags: u8, payload: &[u8]) -> (Context<'_>, &[u8]) {
+    if record_flags & flags::CONTEXT == 0 {
+        return (Context::default(), payload);
+    }
+    Context::split(payload)
+}
+
 /// The statement of a record and what follows, where it may be one that ran in a signal handler
 /// only. Behind the thread's number.
 fn introduced(statement: u32, payload: &[u8]) -> (u32, &[u8]) {
@@ -817,40 +855,28 @@ fn introduced(statement: u32, payload: &[u8]) -> (u32, &[u8]) {
 }
 
 impl Delivery {
-    /// Renders a record. Its payload begins with the context, if there is one, which `with` may add
-    /// to.
+    /// Renders a record.
     #[inline(always)]
-    fn record<'a>(
+    fn record(
         &mut self,
         time: u64,
-        header: Header,
-        thread: &'a ThreadName,
-        mut payload: &'a [u8],
-        with: impl FnOnce(Context<'a>) -> Context<'a>,
+        statement: u32,
+        thread: &ThreadName,
+        context: Context<'_>,
+        payload: &[u8],
     ) {
-        let mut context = Context::default();
-        if header.flags & flags::CONTEXT != 0 {
-            (context, payload) = Context::split(payload);
-        }
         let number = self.rendered - self.offered;
         self.rendered += 1;
-        self.statements.push(header.statement);
+        self.statements.push(statement);
         let occurrence = Occurrence {
             unix_nanos: time,
             thread: thread.as_bytes(),
             thread_id: thread.id(),
             number: self.rendered,
-            context: with(context),
+            context,
             payload,
         };
-        self.streams.record(header.statement, &occurrence, number);
-    }
-
-    /// Renders a record that stands behind later ones.
-    #[cold]
-    #[inline(never)]
-    fn late_record(&mut self, time: u64, header: Header, thread: &ThreadName, payload: &[u8]) {
-        self.record(time, header, thread, payload, Context::of_late);
+        self.streams.record(statement, &occurrence, number);
     }
 
     /// So many records need not be rendered.
@@ -967,7 +993,9 @@ impl Delivery {
 /// Makes entries of the logger's own, for sinks of this format.
 fn voice(format: &mut Formatter, now: u64) -> impl FnMut(&str, &mut Vec<u8>) -> Mark + '_ {
     move |text, out| {
-        format.notice(out, now, Level::Warn, b"ringlog", text);
+        let mut entry = Output::default();
+        format.notice(&mut entry, now, Level::Warn, b"ringlog", text);
+        out.extend_from_slice(entry.entries());
         Mark::own(now, Level::Warn, out.len())
     }
 }

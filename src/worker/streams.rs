@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::callsite::{self, Statement};
-use crate::format::{self, AnyFormat, Formatter, Occurrence, Redaction};
+use crate::format::{self, AnyFormat, Formatter, Occurrence, Output, Redaction};
 use crate::level::{Level, LevelFilter};
 use crate::routing::{Answer, Attached, Facts, Routes, Rule, Selection};
 use crate::sink::{Batch, Mark, Place};
@@ -34,7 +34,7 @@ pub(super) struct Stream {
     /// The place of its format.
     pub(super) format: usize,
     selection: Selection,
-    out: Vec<u8>,
+    out: Output,
     /// One for each entry in `out`.
     marks: Vec<Mark>,
 }
@@ -142,7 +142,7 @@ impl Streams {
 
     /// Renders a record for all that want it. It is the one of this number since the last
     /// [`clear`](Self::clear).
-    #[inline]
+    #[inline(always)]
     pub(super) fn record(&mut self, statement: u32, occurrence: &Occurrence<'_>, number: u64) {
         if !self.is_single {
             return self.record_for_some(statement, occurrence, number);
@@ -178,7 +178,7 @@ impl Streams {
             let stream = &mut rest[0];
             let level = match rendered {
                 Some((format, source, start, level)) if format == stream.format => {
-                    stream.out.extend_from_slice(&before[source].out[start..]);
+                    stream.out.append(&before[source].out.entries()[start..]);
                     level
                 }
                 _ => {
@@ -285,13 +285,10 @@ impl Streams {
 
 impl Stream {
     fn new(format: usize, selection: Selection) -> Self {
-        // Written once, so that its pages are there.
-        let mut out = vec![1; FULL + FULL / 4];
-        out.clear();
         Stream {
             format,
             selection,
-            out,
+            out: Output::with_room(FULL + FULL / 4),
             marks: Vec::with_capacity(FULL / 32),
         }
     }
@@ -303,7 +300,7 @@ impl Stream {
 
     /// The entries, where records are counted from `base`.
     pub(super) fn batch(&self, base: u64) -> Batch<'_> {
-        Batch::marked(&self.out, &self.marks, base)
+        Batch::marked(self.out.entries(), &self.marks, base)
     }
 }
 
