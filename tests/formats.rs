@@ -67,6 +67,22 @@ fn compare_with_golden(name: &str, text: &str) {
     assert_eq!(text, expected, "{name}");
 }
 
+/// The standard library panics at this precision.
+#[test]
+fn the_greatest_precision_costs_no_record() {
+    let (logger, memory) = logging(Text::pattern("{message}").unwrap());
+    let most = usize::from(u16::MAX);
+    info!(logger: &logger, "first {:.*e}", most, 1.5);
+    info!(logger: &logger, "second {:.*E}|", most, 1.5_f32);
+    info!(logger: &logger, "third");
+    let report = logger.shutdown(LONG);
+    assert!(report.is_complete() && report.written == 3, "{report}");
+    let lines = memory.lines();
+    assert!(lines[0].starts_with("first 1.500") && lines[0].ends_with("000e0"));
+    assert!(lines[1].starts_with("second 1.500") && lines[1].contains("000E0|"));
+    assert_eq!(lines[2], "third");
+}
+
 #[test]
 #[cfg_attr(miri, ignore = "miri has no files")]
 fn every_format_writes_what_its_golden_file_has() {

@@ -1,5 +1,6 @@
 //! Records as lines, by way of compiled statements.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::compile::{Compiler, Escapes, Subject, compile};
@@ -119,7 +120,9 @@ impl Lines {
             out.end_line(length);
             complete
         } else {
-            let complete = program.run_out_of_order::<E>(out, occurrence, clocks, scratch);
+            let run = || program.run_out_of_order::<E>(out, occurrence, clocks, scratch);
+            // As in `Program::next_rare`.
+            let complete = catch_unwind(AssertUnwindSafe(run)).unwrap_or(false);
             out.put(b"\n", usize::from(complete));
             complete
         };

@@ -8,6 +8,7 @@
 //! nearly all statements, they are decoded one by one as the line is written; otherwise all are
 //! decoded first.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::context::ContextStyle;
@@ -411,9 +412,24 @@ impl Program {
         complete
     }
 
-    /// Renders what has no action of its own, and answers where the next value is.
+    /// Renders what has no action of its own, and answers where the next value is; `None` if that
+    /// cannot be done. Code runs here that is not this crate's, and what it throws must not end the
+    /// consumer.
     #[inline(never)]
     fn next_rare<'s, 'p, E: Escaping>(
+        &self,
+        place: u32,
+        decoder: Decoder<'p>,
+        occurrence: &Occurrence<'p>,
+        clocks: &mut Clocks,
+        scratch: &'s mut Scratch,
+    ) -> Option<(&'s [u8], Decoder<'p>)> {
+        let render = || self.next_or_panic::<E>(place, decoder, occurrence, clocks, scratch);
+        // What stays half done in the scratch memory is cleared before its next use.
+        catch_unwind(AssertUnwindSafe(render)).ok().flatten()
+    }
+
+    fn next_or_panic<'s, 'p, E: Escaping>(
         &self,
         place: u32,
         mut decoder: Decoder<'p>,

@@ -295,6 +295,10 @@ fn put_integer(out: &mut Vec<u8>, integer: Integer, spec: &Resolved<'_>) {
     });
 }
 
+/// The most digits behind the point of an exponential number: the standard library panics at one
+/// more, which is the most that a specification can ask for.
+const MOST_EXPONENTIAL: usize = u16::MAX as usize - 1;
+
 fn put_float(out: &mut Vec<u8>, value: impl Float, spec: &Resolved<'_>) {
     // The shortest digits depend on the type; with a precision only the exact value counts.
     let exact: f64 = value.into();
@@ -307,9 +311,11 @@ fn put_float(out: &mut Vec<u8>, value: impl Float, spec: &Resolved<'_>) {
     put_number(out, &spec, negative, |out| {
         match (spec.spec.style, spec.precision) {
             (Style::LowerExp, Some(precision)) => {
+                let precision = precision.min(MOST_EXPONENTIAL);
                 put_format(out, format_args!("{magnitude:.precision$e}"));
             }
             (Style::UpperExp, Some(precision)) => {
+                let precision = precision.min(MOST_EXPONENTIAL);
                 put_format(out, format_args!("{magnitude:.precision$E}"));
             }
             (_, Some(precision)) => {

@@ -1,10 +1,15 @@
 //! Lines as a reader of the log sees them.
 
+use std::cell::Cell;
+
 use super::*;
 use crate::callsite::{Callsite, Metadata};
 use crate::format::line::WINDOW;
 use crate::format::testing::{Random, cases};
-use crate::record::{Align, Chars, Count, Piece, Sign, Spec, Style, Type, TypeList, Value};
+use crate::record::{
+    Align, Chars, Count, Derived, Field, Form, Member, Piece, Shape, Sign, Spec, Style, Type,
+    TypeList, Value, Variant,
+};
 
 const TIME: u64 = 1_795_415_086_204_916_267;
 const D: Spec = Spec::DISPLAY;
@@ -37,6 +42,16 @@ fn statement_at(
     pieces: Vec<Piece>,
     types: &[Type],
 ) -> u32 {
+    statement_of(target, file, pieces, Vec::new(), types)
+}
+
+fn statement_of(
+    target: &'static str,
+    file: &'static str,
+    pieces: Vec<Piece>,
+    fields: Vec<Field>,
+    types: &[Type],
+) -> u32 {
     let end = TypeList {
         head: Type::Unit,
         tail: None,
@@ -53,7 +68,7 @@ fn statement_at(
         line: 42,
         pieces: pieces.leak(),
         names: &[],
-        fields: &[],
+        fields: fields.leak(),
     })));
     site.id(Box::leak(Box::new(types)))
 }
@@ -667,8 +682,65 @@ fn values_that_are_not_there_or_not_of_use_are_marked() {
 }
 
 #[test]
-fn no_statement_and_no_bytes_make_anything_but_one_line_of_printable_text() {
-    const TYPES: [Type; 17] = [
+fn a_value_that_cannot_be_rendered_costs_no_more_than_its_record() {
+    thread_local! {
+        static PANICS: Cell<bool> = const { Cell::new(false) };
+    }
+    fn shape() -> &'static Shape {
+        assert!(!PANICS.get(), "of no shape");
+        &Shape::Struct(Variant {
+            name: "Simple",
+            form: Form::Unit,
+        })
+    }
+    let debug = Spec::DEBUG;
+    let types = [Type::Derived(Derived(shape)), Type::U8];
+    let in_order = vec![
+        Piece::Value(0, debug),
+        Piece::Literal(" "),
+        Piece::Value(1, D),
+    ];
+    let mut out_of_order = in_order.clone();
+    out_of_order.push(Piece::Value(0, debug));
+    for (pieces, whole) in [(in_order, "Simple 7"), (out_of_order, "Simple 7Simple")] {
+        let id = statement(pieces, &types);
+        for layout in [Layout::Text(Text::new()), Layout::Json(Json::new())] {
+            let mut format = Lines::new(layout, Arc::default());
+            for panics in [false, true, false] {
+                PANICS.set(panics);
+                let line = line(&mut format, id, b"t", &[7]);
+                PANICS.set(false);
+                assert_eq!(line.contains("<incomplete record>"), panics, "{line}");
+                assert_eq!(line.contains(whole), !panics, "{line}");
+            }
+        }
+    }
+}
+
+/// A type of each kind, those that are made of others included.
+const ALL_TYPES: &[Type] = {
+    const VARIANT: Variant = Variant {
+        name: "Filled",
+        form: Form::Fields(&[
+            Member {
+                name: "price",
+                ty: Type::Fixed,
+            },
+            Member {
+                name: "lots",
+                ty: Type::List(&Type::U16),
+            },
+        ]),
+    };
+    const SIMPLE: Variant = Variant {
+        name: "Simple",
+        form: Form::Unit,
+    };
+    const WRAPPED: Variant = Variant {
+        name: "Wrapped",
+        form: Form::Tuple(&[Type::Option(&Type::Tagged)]),
+    };
+    &[
         Type::Unit,
         Type::Bool,
         Type::Char,
@@ -686,7 +758,32 @@ fn no_statement_and_no_bytes_make_anything_but_one_line_of_printable_text() {
         Type::F64,
         Type::Str,
         Type::Text,
-    ];
+        Type::Symbol,
+        Type::Fixed,
+        Type::Pointer,
+        Type::Duration,
+        Type::SystemTime,
+        Type::Ipv4,
+        Type::Ipv6,
+        Type::Ip,
+        Type::SocketV4,
+        Type::SocketV6,
+        Type::Socket,
+        Type::Option(&Type::Str),
+        Type::List(&Type::Char),
+        Type::List(&Type::List(&Type::Bool)),
+        Type::Set(&Type::Str),
+        Type::Map(&(Type::Str, Type::Tagged)),
+        Type::Tuple(&[Type::U8, Type::Str, Type::F32]),
+        Type::Known(&Shape::Struct(VARIANT)),
+        Type::Known(&Shape::Enum(&[SIMPLE, VARIANT, WRAPPED])),
+        Type::ErrorChain,
+        Type::Tagged,
+    ]
+};
+
+#[test]
+fn no_statement_and_no_bytes_make_anything_but_one_line_of_printable_text() {
     const STYLES: [Style; 11] = [
         Style::Display,
         Style::Debug,
@@ -702,10 +799,15 @@ fn no_statement_and_no_bytes_make_anything_but_one_line_of_printable_text() {
     ];
     const COUNTS: [Count; 4] = [Count::Unset, Count::Is(0), Count::Is(9), Count::Value(1)];
     let mut random = Random::new(12);
-    let mut format = text();
+    let layouts = [
+        Layout::Text(Text::new()),
+        Layout::Json(Json::new()),
+        Layout::Logfmt(Logfmt::new()),
+    ];
+    let mut formats = layouts.map(|layout| Lines::new(layout, Arc::default()));
     for _ in 0..cases(3000) {
         let types: Vec<Type> = (0..random.below(6))
-            .map(|_| TYPES[random.below(TYPES.len())])
+            .map(|_| ALL_TYPES[random.below(ALL_TYPES.len())])
             .collect();
         let in_order = random.next() % 2 == 0;
         let pieces = (0..random.below(8))
@@ -729,20 +831,41 @@ fn no_statement_and_no_bytes_make_anything_but_one_line_of_printable_text() {
                 }
             })
             .collect();
-        let id = statement(pieces, &types);
+        let fields = (0..random.below(3))
+            .map(|_| Field {
+                name: ["px", "a b", "\u{202e}=", "msg"][random.below(4)],
+                value: random.below(6) as u16,
+                spec: [Spec::DISPLAY, Spec::DEBUG][random.below(2)],
+            })
+            .collect();
+        let id = statement_of(
+            "engine::risk",
+            "src/engine/fills.rs",
+            pieces,
+            fields,
+            &types,
+        );
         for _ in 0..10 {
-            let bytes: Vec<u8> = (0..random.below(60))
-                .map(|_| match random.below(3) {
+            // Bytes that mean something more often than any would: counts, lengths, tags.
+            let bytes: Vec<u8> = (0..random.below(90))
+                .map(|_| match random.below(4) {
                     0 => random.next() as u8,
                     1 => b"\n\x1b\x9b\xe2\x80\xae"[random.below(6)],
+                    2 => random.below(60) as u8,
                     _ => random.below(4) as u8,
                 })
                 .collect();
-            let text = line(&mut format, id, &bytes[..bytes.len() / 4], &bytes);
-            let (last, text) = (text.chars().last(), &text[..text.len() - 1]);
-            assert_eq!(last, Some('\n'));
-            assert!(!text.contains(char::is_control), "{text}");
-            assert!(!text.contains('\u{202e}'), "{text}");
+            for (place, format) in formats.iter_mut().enumerate() {
+                let text = line(format, id, &bytes[..bytes.len() / 4], &bytes);
+                let (last, text) = (text.chars().last(), &text[..text.len() - 1]);
+                assert_eq!(last, Some('\n'));
+                assert!(!text.contains(char::is_control), "{text}");
+                assert!(!text.contains('\u{202e}'), "{text}");
+                if place == 1 {
+                    let read: Result<serde_json::Value, _> = serde_json::from_str(text);
+                    assert!(read.is_ok_and(|read| read.is_object()), "{text}");
+                }
+            }
         }
     }
 }
