@@ -17,7 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::filter::Filter;
 use crate::level::{Level, LevelFilter};
-use crate::record::{Field, Introduction, Piece, Type, TypeList};
+use crate::record::{Field, Introduction, Piece, Type, TypeList, message};
 
 /// What the macro knows of a log statement.
 #[derive(Debug)]
@@ -32,10 +32,11 @@ pub struct Metadata {
     pub file: &'static str,
     /// The line in the source file, from 1.
     pub line: u32,
-    /// The parsed format string.
-    pub pieces: &'static [Piece],
-    /// One name per stored value of the message; empty where the argument has none.
-    pub names: &'static [&'static str],
+    /// The [message](crate::record::message).
+    pub message: &'static str,
+    /// One name per stored value of the message, with commas between them; empty where the argument
+    /// has none.
+    pub names: &'static str,
     /// The fields, in the order of the source. Their values are stored behind those of the message,
     /// in this order.
     pub fields: &'static [Field],
@@ -78,6 +79,29 @@ pub(crate) const GLOBAL_PLACE: usize = 0;
 pub(crate) const PLACES: usize = 31;
 
 impl Callsite {
+    /// A call site that has not run yet, whose target is its module.
+    #[must_use]
+    pub const fn of(
+        level: Level,
+        module: &'static str,
+        file: &'static str,
+        line: u32,
+        message: &'static str,
+        names: &'static str,
+        fields: &'static [Field],
+    ) -> Self {
+        Callsite::new(Metadata {
+            level,
+            target: module,
+            module,
+            file,
+            line,
+            message,
+            names,
+            fields,
+        })
+    }
+
     /// A call site that has not run yet.
     #[must_use]
     pub const fn new(metadata: Metadata) -> Self {
@@ -89,6 +113,13 @@ impl Callsite {
             level: metadata.level,
             metadata,
         }
+    }
+
+    /// The same with a target that is not the module.
+    #[must_use]
+    pub const fn with_target(mut self, target: &'static str) -> Self {
+        self.metadata.target = target;
+        self
     }
 
     /// What the macro knew.
@@ -228,6 +259,10 @@ impl Callsite {
 pub(crate) struct Statement {
     pub(crate) site: &'static Callsite,
     pub(crate) types: Vec<Type>,
+    /// The message.
+    pub(crate) pieces: Vec<Piece>,
+    /// Those of the arguments of the message; empty where one has none.
+    pub(crate) names: Vec<&'static str>,
 }
 
 /// What a logger wants to have: what its filter lets pass, and beside it some levels that are kept
@@ -364,6 +399,8 @@ impl Registry {
         self.statements.push(Box::leak(Box::new(Statement {
             site,
             types: types.iter().collect(),
+            pieces: message::pieces(site.metadata.message),
+            names: site.metadata.names.split(',').collect(),
         })));
         u32::try_from(id).expect("a program has fewer than 2^32 log statements")
     }

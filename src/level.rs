@@ -155,6 +155,21 @@ pub const fn is_compiled(level: Level) -> bool {
     MAX_LEVEL.allows(level)
 }
 
+macro_rules! compiled {
+    ($($name:ident, $level:ident;)*) => {$(
+        /// Whether statements of this level are in the program.
+        pub const $name: bool = is_compiled(Level::$level);
+    )*};
+}
+
+compiled! {
+    ERROR, Error;
+    WARN, Warn;
+    INFO, Info;
+    DEBUG, Debug;
+    TRACE, Trace;
+}
+
 /// The text is not the name of a level.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseLevelError {

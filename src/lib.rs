@@ -86,16 +86,15 @@ mod sinks_page {}
 #[doc(hidden)]
 pub mod __private {
     pub use crate::callsite::{Callsite, Metadata};
-    pub use crate::level::is_compiled;
+    pub use crate::level::{DEBUG, ERROR, INFO, TRACE, WARN, is_compiled};
     pub use crate::limit::{Every, Limit, Once, Per, Sample};
     pub use crate::logger::{
         Global, Log, Outcome, enabled, enter_context, submit, submit_at, submit_limited,
         submit_limited_at,
     };
     pub use crate::record::{
-        AddressProbe, Align, CaptureScalar, CaptureText, CaptureTyped, Count, Derived, Field,
-        FieldDebug, FieldDisplay, FieldTyped, Form, Member, Piece, PlainProbe, Probe, Put, Shape,
-        Sign, Spec, Style, Type, Variant, capture_text, fixed_with, type_with,
+        Derived, Field, Form, Member, Put, Shape, Spec, Type, Variant, address_probe,
+        context_probe, fixed_with, plain_probe, probe, text_probe, type_with,
     };
     pub use ringlog_macros::{context_impl, rlog_impl};
 }

@@ -110,12 +110,12 @@ macro_rules! level_macro {
         #[doc = concat!("Logs at level ", $text, ": [`rlog!`](crate::rlog) with the level given.")]
         #[macro_export]
         macro_rules! $name {
-            ($dollar($dollar arguments:tt)*) => {
-                $dollar crate::__private::rlog_impl!(
-                    [$dollar crate] [$dollar crate::Level::$level] $dollar($dollar arguments)*
-                )
-            };
-        }
+                                    ($dollar($dollar arguments:tt)*) => {
+                                        $dollar crate::__private::rlog_impl!(
+                                            [$dollar crate] [$level] $dollar($dollar arguments)*
+                                        )
+                                    };
+                                }
     };
 }
 

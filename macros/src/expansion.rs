@@ -2,23 +2,28 @@
 //!
 //! ```text
 //! {
-//!     const __RINGLOG_LEVEL: Level = ...;
-//!     static __RINGLOG_SITE: Callsite = ...;             what is known before it runs
-//!     match &(logger) { logger => if enabled(...) {      a load and a branch when it is off
-//!         match (&(x), &(y)) { arguments => {            each argument is evaluated once
-//!             submit(logger, &__RINGLOG_SITE, __RINGLOG_LEVEL, (...))
+//!     static __RINGLOG_SITE: Callsite = ...;                what is known before it runs
+//!     if INFO && enabled(logger, &__RINGLOG_SITE) {         a load and a branch when it is off
+//!         match (&(x), &(y)) { arguments => {               each argument is evaluated once
+//!             submit(logger, &__RINGLOG_SITE, level, (...))
 //!         } }
-//!     } else { Outcome::Filtered } }
+//!     } else { Outcome::Filtered }
 //! }
 //! ```
 //!
-//! The variables have the hygiene of `macro_rules!`: expressions of the user's do not see them.
-//! Items have none, hence the name of the static, and hence the traits that capture values are in
-//! scope only where no code of the user's stands.
+//! Arguments that are variables are named where they are needed, without the `match`. A level that
+//! is an expression is a constant in front of the static, and a logger that is one is evaluated once.
 //!
-//! The way to format a value is a `format_args!` of its own, so that is where the compiler finds a
-//! type that cannot be shown as the format string wants it. There is no second one for the whole
-//! format string: it would say the same things again.
+//! The variables have the hygiene of `macro_rules!`: expressions of the user's do not see them.
+//! Items have none, hence the name of the static.
+//!
+//! What a value is captured by asks for the trait that formats it, so that is where the compiler
+//! finds a type that cannot be shown as the format string wants it. Where there is more to it than
+//! the trait, it is a `format_args!` of its own, which serves as the way to format what has no typed
+//! form, too.
+//!
+//! Each token and each item here is paid for a thousand times over in the build of a program with a
+//! thousand statements: hence what is unusual has more of them, and what is usual has less.
 
 use std::panic::catch_unwind;
 
@@ -27,7 +32,9 @@ use proc_macro::{Ident, Literal, Span, TokenStream, TokenTree};
 use crate::arguments::{self, Resolved, ResolvedPiece, Value};
 use crate::field::{Capture, Field, Name};
 use crate::format_string::{self, Align, Count, Sign, Spec, Style};
-use crate::input::{Argument, Context, Error, Expression, LimitKind, Message, Place, Statement};
+use crate::input::{
+    Argument, Context, Error, Expression, Level, LimitKind, Message, Place, Statement,
+};
 use crate::template::fill;
 
 /// The expansion of a statement that could be read.
@@ -40,11 +47,14 @@ pub(crate) fn statement(mut statement: Statement) -> TokenStream {
             None => return refused_by_the_compiler(&private, message),
         },
     };
+    let fields = statement.fields.iter().map(|field| &field.value);
+    let values = arguments.iter().map(|argument| &argument.value);
     Expansion {
         private,
-        statement,
+        statement: &statement,
         resolved,
-        arguments,
+        arguments: &arguments,
+        operands: Operands::of(fields.chain(values)),
     }
     .block()
 }
@@ -52,30 +62,21 @@ pub(crate) fn statement(mut statement: Statement) -> TokenStream {
 /// The expansion of a context: the fields as their values were captured, in the order of the source.
 pub(crate) fn context(context: &Context) -> TokenStream {
     let private = code("$ringlog::__private", &[("ringlog", &context.ringlog)]);
-    let references = context
-        .fields
-        .iter()
-        .map(|field| reference_to(&field.value));
+    let operands = Operands::of(context.fields.iter().map(|field| &field.value));
     let names = context.fields.iter().map(|field| {
         let name = field_name(field);
         code("$name,", &[("name", &name)])
     });
     let fields = context.fields.iter().enumerate();
-    let captured = fields.map(|(number, field)| captured_field(&private, number, field, false));
-    code(
-        "match ($references) {
-            arguments => {
-                use $private::{CaptureScalar as _, FieldDebug as _, FieldDisplay as _};
-                $private::enter_context(&[$names], $values)
-            }
-        }",
+    let captured = fields.map(|(number, field)| operands.field(&private, number, field, true));
+    operands.evaluate(code(
+        "$private::enter_context(&[$names], $values)",
         &[
             ("private", &private),
-            ("references", &references.collect()),
             ("names", &names.collect()),
-            ("values", &list(captured.collect())),
+            ("values", &list(&captured.collect::<Vec<_>>())),
         ],
-    )
+    ))
 }
 
 /// The expansion of a statement that could not be read.
@@ -138,7 +139,8 @@ fn capture(name: &str, span: Span) -> Option<Argument> {
     Some(Argument {
         name: Some(ident.clone()),
         value: Expression {
-            tokens: TokenTree::from(ident).into(),
+            tokens: TokenTree::from(ident.clone()).into(),
+            name: Some(ident),
             place: Place {
                 first: span,
                 last: span,
@@ -173,21 +175,6 @@ pub(crate) fn number(span: Span, number: usize) -> TokenStream {
     TokenTree::from(literal).into()
 }
 
-/// A closure that formats what `format_args!` makes of this.
-fn write(formatted: &TokenStream) -> TokenStream {
-    code(
-        "|writer| ::core::fmt::Write::write_fmt(writer, ::core::format_args!($formatted))",
-        &[("formatted", formatted)],
-    )
-}
-
-/// A reference to what an expression evaluates to, with a comma.
-fn reference_to(value: &Expression) -> TokenStream {
-    let Place { first, last } = value.place.located();
-    let value = fill(last, "($value)", &[("value", &value.tokens)]);
-    fill(first, "&$value,", &[("value", &value)])
-}
-
 /// A path with the same meaning, standing where a value stands in the source: that is where the
 /// compiler then shows what is wrong with the value.
 fn located(path: &TokenStream, place: Place) -> TokenStream {
@@ -198,13 +185,6 @@ fn located(path: &TokenStream, place: Place) -> TokenStream {
     path.clone().into_iter().map(locate).collect()
 }
 
-/// The reference with this number, standing where the value stands in the source.
-fn reference(number: usize, place: Place) -> TokenStream {
-    let Place { first, last } = place.located();
-    let index = self::number(last, number);
-    fill(first, "arguments.$index", &[("index", &index)])
-}
-
 /// The name of a field, a constant.
 fn field_name(field: &Field) -> TokenStream {
     match &field.name {
@@ -213,79 +193,142 @@ fn field_name(field: &Field) -> TokenStream {
     }
 }
 
-/// The value of the field with this number. One of which the trait is named is stored as it is, if
-/// `typed` says so and its type allows it; a plain one always is if its type allows it.
-fn captured_field(private: &TokenStream, number: usize, field: &Field, typed: bool) -> TokenStream {
-    let reference = reference(number, field.value.place);
-    let format = match field.capture {
-        Capture::Plain => {
-            let private = located(private, field.value.place);
-            return fill(
-                field.value.place.located().first,
-                "(&&&$private::Probe($reference)).capture_field()",
-                &[("private", &private), ("reference", &reference)],
-            );
-        }
-        Capture::Display => "{}",
-        Capture::Debug => "{:?}",
-    };
-    let Place { first, last } = field.value.place.located();
-    let value = fill(first, "*$reference", &[("reference", &reference)]);
-    let mut formatted = text(last, format);
-    formatted.extend(code(", $value", &[("value", &value)]));
-    let capture = if typed {
-        "(&$private::$probe($reference)).capture($write)"
-    } else {
-        "$private::capture_text($write)"
-    };
-    code(
-        capture,
-        &[
-            ("private", private),
-            ("probe", &code(field_probe(field.capture), &[])),
-            ("reference", &reference),
-            ("write", &write(&formatted)),
-        ],
-    )
-}
-
 /// What decides how an argument of this style is captured.
 fn probe(style: Style) -> &'static str {
     match style {
-        Style::Debug | Style::DebugLowerHex | Style::DebugUpperHex => "Probe",
-        Style::Pointer => "AddressProbe",
-        _ => "PlainProbe",
+        Style::Debug | Style::DebugLowerHex | Style::DebugUpperHex => "probe",
+        Style::Pointer => "address_probe",
+        _ => "plain_probe",
     }
 }
 
 /// The same for a field.
 fn field_probe(capture: Capture) -> &'static str {
     match capture {
-        Capture::Plain | Capture::Debug => "Probe",
-        Capture::Display => "PlainProbe",
+        Capture::Plain | Capture::Debug => "probe",
+        Capture::Display => "plain_probe",
     }
 }
 
-/// Captured values as a list: `(first, (second, ()))`.
-fn list(captured: Vec<TokenStream>) -> TokenStream {
-    let end = code("()", &[]);
-    captured.iter().rev().fold(end, |rest, captured| {
-        code(
-            "($captured, $rest)",
-            &[("captured", captured), ("rest", &rest)],
-        )
-    })
+/// The expressions of a statement whose values it stores, in the order of the source.
+struct Operands<'a> {
+    expressions: Vec<&'a Expression>,
+    /// Whether they are all names, and need no evaluation.
+    named: bool,
 }
 
-struct Expansion {
+impl<'a> Operands<'a> {
+    fn of(expressions: impl Iterator<Item = &'a Expression>) -> Self {
+        let expressions: Vec<_> = expressions.collect();
+        let named = expressions.iter().all(|it| it.name().is_some());
+        Operands { expressions, named }
+    }
+
+    /// Evaluates them, in their order, for `code` to use.
+    fn evaluate(&self, code: TokenStream) -> TokenStream {
+        if self.named {
+            return code;
+        }
+        let references = self.expressions.iter().map(|expression| {
+            let Place { first, last } = expression.place.located();
+            let value = fill(last, "($value)", &[("value", &expression.tokens)]);
+            fill(first, "&$value,", &[("value", &value)])
+        });
+        self::code(
+            "match ($references) { arguments => $code }",
+            &[("references", &references.collect()), ("code", &code)],
+        )
+    }
+
+    /// The value with this number, standing where it stands in the source.
+    fn value(&self, number: usize) -> TokenStream {
+        let expression = self.expressions[number];
+        if self.named {
+            return expression.tokens.clone();
+        }
+        let Place { first, last } = expression.place.located();
+        let index = self::number(last, number);
+        fill(first, "*arguments.$index", &[("index", &index)])
+    }
+
+    /// The same by reference.
+    fn reference(&self, number: usize) -> TokenStream {
+        let expression = self.expressions[number];
+        let Place { first, last } = expression.place.located();
+        if self.named {
+            return fill(first, "&$value", &[("value", &expression.tokens)]);
+        }
+        let index = self::number(last, number);
+        fill(first, "arguments.$index", &[("index", &index)])
+    }
+
+    /// Calls a method of the probe of a value. All of it stands where the value does: that is where
+    /// the compiler then shows what is wrong with it.
+    fn probed(&self, private: &TokenStream, number: usize, probe: &str, call: &str) -> TokenStream {
+        let place = self.expressions[number].place;
+        let first = place.located().first;
+        fill(
+            first,
+            "$private::$probe($reference).$call",
+            &[
+                ("private", &located(private, place)),
+                ("probe", &fill(first, probe, &[])),
+                ("reference", &self.reference(number)),
+                ("call", &fill(first, call, &[])),
+            ],
+        )
+    }
+
+    /// The value of the field with this number, stored as it is if its type allows it. In a context,
+    /// that are few, and those of which the trait is named are text.
+    fn field(
+        &self,
+        private: &TokenStream,
+        number: usize,
+        field: &Field,
+        context: bool,
+    ) -> TokenStream {
+        let probe = match (context, field.capture) {
+            (true, Capture::Plain) => "context_probe",
+            (true, _) => "text_probe",
+            (false, capture) => field_probe(capture),
+        };
+        let call = match field.capture {
+            Capture::Plain => "field()",
+            Capture::Display => "display()",
+            Capture::Debug => "debug()",
+        };
+        self.probed(private, number, probe, call)
+    }
+}
+
+/// How many values stand beside each other in a tuple that holds all of them.
+const MOST_IN_A_TUPLE: usize = 8;
+
+/// Captured values as a tuple; those that are too many are in one of their own at its end.
+fn list(captured: &[TokenStream]) -> TokenStream {
+    let (these, rest) = captured.split_at(captured.len().min(MOST_IN_A_TUPLE));
+    let these = these.iter();
+    let mut values: TokenStream = these
+        .map(|value| code("$value,", &[("value", value)]))
+        .collect();
+    if !rest.is_empty() {
+        values.extend(list(rest));
+    }
+    code("($values)", &[("values", &values)])
+}
+
+struct Expansion<'a> {
     private: TokenStream,
-    statement: Statement,
+    statement: &'a Statement,
     resolved: Resolved,
     /// Of the message: those in the call, then those captured.
-    arguments: Vec<Argument>,
+    arguments: &'a [Argument],
+    /// The fields, then those arguments.
+    operands: Operands<'a>,
 }
 
-impl Expansion {
+impl Expansion<'_> {
     /// `code`, where `$private` is known.
     fn code(&self, template: &str, parts: &[(&str, &TokenStream)]) -> TokenStream {
         let mut parts = parts.to_vec();
@@ -295,15 +338,46 @@ impl Expansion {
 
     fn block(&self) -> TokenStream {
         let options = &self.statement.options;
-        let target = match &options.target {
-            Some(target) => target.tokens.clone(),
-            None => code("::core::module_path!()", &[]),
+        // The constant of the level, the level, and whether it is compiled in.
+        let (constant, level, compiled) = match &self.statement.level {
+            Level::Named(name) => {
+                let compiled = Ident::new(&name.to_string().to_uppercase(), Span::mixed_site());
+                (
+                    TokenStream::new(),
+                    code(
+                        "$ringlog::Level::$name",
+                        &[
+                            ("ringlog", &self.statement.ringlog),
+                            ("name", &TokenTree::from(name.clone()).into()),
+                        ],
+                    ),
+                    self.code(
+                        "$private::$compiled",
+                        &[("compiled", &TokenTree::from(compiled).into())],
+                    ),
+                )
+            }
+            Level::Constant(level) => (
+                code(
+                    "#[allow(unused_braces)] const __RINGLOG_LEVEL: $ringlog::Level = $level;",
+                    &[
+                        ("ringlog", &self.statement.ringlog),
+                        ("level", &level.tokens),
+                    ],
+                ),
+                code("__RINGLOG_LEVEL", &[]),
+                self.code("const { $private::is_compiled(__RINGLOG_LEVEL) }", &[]),
+            ),
         };
+        let target = options
+            .target
+            .as_ref()
+            .map(|target| code(".with_target($target)", &[("target", &target.tokens)]));
         let logger = match &options.logger {
-            Some(logger) => logger.tokens.clone(),
-            None => self.code("$private::Global", &[]),
+            Some(_) => code("logger", &[]),
+            None => self.code("&$private::Global", &[]),
         };
-        let mut submit = self.submit();
+        let mut submit = self.submit(&logger, &level);
         if let Some(at) = &options.at {
             submit = code(
                 "match ($at) { at => $submit }",
@@ -321,23 +395,17 @@ impl Expansion {
                 &[("submit", &submit)],
             ),
         };
-        self.code(
-            "{
-                #[allow(unused_braces)]
-                const __RINGLOG_LEVEL: $ringlog::Level = $level;
-                static __RINGLOG_SITE: $private::Callsite =
-                    $private::Callsite::new($private::Metadata {
-                        level: __RINGLOG_LEVEL,
-                        target: $target,
-                        module: ::core::module_path!(),
-                        file: ::core::file!(),
-                        line: ::core::line!(),
-                        pieces: &[$pieces],
-                        names: &[$names],
-                        fields: &[$fields],
-                    });
-                $limit
-                if const { $private::is_compiled(__RINGLOG_LEVEL) } {
+        let run = match &options.logger {
+            None => self.code(
+                "if $compiled && $private::enabled(&$private::Global, &__RINGLOG_SITE) {
+                    $run
+                } else {
+                    $private::Outcome::Filtered
+                }",
+                &[("compiled", &compiled), ("run", &run)],
+            ),
+            Some(logger) => self.code(
+                "if $compiled {
                     match &($logger) {
                         logger => if $private::enabled(logger, &__RINGLOG_SITE) {
                             $run
@@ -347,17 +415,32 @@ impl Expansion {
                     }
                 } else {
                     $private::Outcome::Filtered
-                }
+                }",
+                &[
+                    ("compiled", &compiled),
+                    ("logger", &logger.tokens),
+                    ("run", &run),
+                ],
+            ),
+        };
+        self.code(
+            "{
+                $constant
+                static __RINGLOG_SITE: $private::Callsite = $private::Callsite::of(
+                    $level, ::core::module_path!(), ::core::file!(), ::core::line!(),
+                    $message, $names, &[$fields],
+                )$target;
+                $limit
+                $run
             }",
             &[
-                ("ringlog", &self.statement.ringlog),
-                ("level", &self.statement.level.tokens),
-                ("target", &target),
-                ("pieces", &self.pieces()),
+                ("constant", &constant),
+                ("level", &level),
+                ("message", &self.message()),
                 ("names", &self.names()),
                 ("fields", &self.fields()),
+                ("target", &target.unwrap_or_default()),
                 ("limit", &limit.unwrap_or_default()),
-                ("logger", &logger),
                 ("run", &run),
             ],
         )
@@ -383,154 +466,129 @@ impl Expansion {
         ))
     }
 
-    /// The arm that runs when the logger wants the statement.
-    fn submit(&self) -> TokenStream {
-        let values = self.values();
+    /// What runs when the logger wants the statement.
+    fn submit(&self, logger: &TokenStream, level: &TokenStream) -> TokenStream {
         let at = self.statement.options.at.as_ref();
         let at = at.map(|at| fill(at.place.located().first, "at", &[]));
         let submit = match (&at, &self.statement.limit) {
-            (None, None) => "$private::submit(logger, &__RINGLOG_SITE, __RINGLOG_LEVEL, $values)",
-            (Some(_), None) => "$private::submit_at(logger, &__RINGLOG_SITE, $at, $values)",
+            (None, None) => "$private::submit($logger, &__RINGLOG_SITE, $level, $values)",
+            (Some(_), None) => "$private::submit_at($logger, &__RINGLOG_SITE, $at, $values)",
             (None, Some(_)) => {
                 "$private::submit_limited(
-                    logger, &__RINGLOG_SITE, &__RINGLOG_LIMIT, suppressed, $values
+                    $logger, &__RINGLOG_SITE, &__RINGLOG_LIMIT, suppressed, $values
                 )"
             }
             (Some(_), Some(_)) => {
                 "$private::submit_limited_at(
-                    logger, &__RINGLOG_SITE, $at, &__RINGLOG_LIMIT, suppressed, $values
+                    $logger, &__RINGLOG_SITE, $at, &__RINGLOG_LIMIT, suppressed, $values
                 )"
             }
         };
-        let at = at.unwrap_or_default();
-        let submit = self.code(submit, &[("at", &at), ("values", &values)]);
-        // In the order of the source, which is that of their evaluation.
-        let fields = self.statement.fields.iter().map(|field| &field.value);
-        let arguments = self.arguments.iter().map(|argument| &argument.value);
-        let references: Vec<TokenStream> = fields.chain(arguments).map(reference_to).collect();
-        if references.is_empty() {
-            return submit;
-        }
-        self.code(
-            "match ($references) {
-                arguments => {
-                    $checks
-                    use $private::{
-                        CaptureText as _, CaptureTyped as _,
-                        FieldDebug as _, FieldDisplay as _, FieldTyped as _,
-                    };
-                    $submit
-                }
-            }",
+        let submit = self.code(
+            submit,
             &[
-                ("references", &references.into_iter().collect()),
-                ("checks", &self.checks()),
-                ("submit", &submit),
+                ("logger", logger),
+                ("level", level),
+                ("at", &at.unwrap_or_default()),
+                ("values", &self.values()),
             ],
-        )
+        );
+        let submit = if self.statement.typed {
+            code(
+                "{ $checks $submit }",
+                &[("checks", &self.checks()), ("submit", &submit)],
+            )
+        } else {
+            submit
+        };
+        self.operands.evaluate(submit)
     }
 
-    /// What refuses the values that have no typed form, if the statement must not have such.
+    /// What refuses the values that have no typed form.
     fn checks(&self) -> TokenStream {
-        if !self.statement.typed {
-            return TokenStream::new();
-        }
-        let values = self.resolved.values.iter().map(|value| {
-            let place = self.arguments[value.argument].value.place;
-            (
-                probe(value.spec.style),
-                place,
-                self.argument(value.argument),
-            )
-        });
+        let values = self.resolved.values.iter();
+        let values = values.map(|value| (self.operand(value.argument), probe(value.spec.style)));
         let fields = self.statement.fields.iter().enumerate();
-        let fields = fields.map(|(number, field)| {
-            let place = field.value.place;
-            (field_probe(field.capture), place, reference(number, place))
-        });
-        let checks = values.chain(fields).map(|(probe, place, reference)| {
-            fill(
-                place.located().first,
-                "$private::$probe($reference).must_be_typed();",
-                &[
-                    ("private", &located(&self.private, place)),
-                    ("probe", &code(probe, &[])),
-                    ("reference", &reference),
-                ],
-            )
-        });
-        checks.collect()
+        let fields = fields.map(|(number, field)| (number, field_probe(field.capture)));
+        let check = |(number, probe)| {
+            let operands = &self.operands;
+            operands.probed(&self.private, number, probe, "must_be_typed();")
+        };
+        values.chain(fields).map(check).collect()
     }
 
-    /// The reference to an argument of the message.
-    fn argument(&self, argument: usize) -> TokenStream {
-        reference(
-            self.statement.fields.len() + argument,
-            self.arguments[argument].value.place,
-        )
+    /// The number of the operand that an argument of the message is.
+    fn operand(&self, argument: usize) -> usize {
+        self.statement.fields.len() + argument
     }
 
-    /// The captured values, the message's before the fields': `(first, (second, ()))`.
+    /// The captured values, the message's before the fields'.
     fn values(&self) -> TokenStream {
-        let mut captured: Vec<TokenStream> = Vec::new();
-        captured.extend(
-            self.resolved
-                .values
-                .iter()
-                .map(|value| self.captured(value)),
-        );
+        let values = self.resolved.values.iter();
+        let mut captured: Vec<_> = values.map(|value| self.captured(value)).collect();
         let fields = self.statement.fields.iter().enumerate();
         captured.extend(
-            fields.map(|(number, field)| captured_field(&self.private, number, field, true)),
+            fields.map(|(number, field)| self.operands.field(&self.private, number, field, false)),
         );
-        list(captured)
+        list(&captured)
     }
 
     fn captured(&self, value: &Value) -> TokenStream {
+        let operand = self.operand(value.argument);
+        let probe = probe(value.spec.style);
+        let plain = Spec {
+            style: value.spec.style,
+            ..Spec::DISPLAY
+        };
+        match value.spec.style {
+            Style::Display if value.spec == plain => {
+                return self
+                    .operands
+                    .probed(&self.private, operand, probe, "display()");
+            }
+            Style::Debug if value.spec == plain => {
+                return self
+                    .operands
+                    .probed(&self.private, operand, probe, "debug()");
+            }
+            _ => {}
+        }
         let mut arguments = vec![value.argument];
-        let spec = format_string(&value.spec, &mut arguments);
-        let format = self
-            .statement
-            .message
-            .as_ref()
-            .map(|message| &message.format);
-        let span = format.map_or(Span::call_site(), Literal::span);
+        let spec = placeholder("", &value.spec, |argument| {
+            arguments.push(argument);
+            arguments.len() - 1
+        });
+        let message = self.statement.message.as_ref();
+        let span = message.map_or(Span::call_site(), |message| message.format.span());
         let mut formatted = text(Span::mixed_site().located_at(span), &spec);
         for argument in arguments {
-            let first = self.arguments[argument].value.place.located().first;
-            let reference = self.argument(argument);
-            let value = fill(first, "*$reference", &[("reference", &reference)]);
+            let value = self.operands.value(self.operand(argument));
             formatted.extend(code(", $value", &[("value", &value)]));
         }
-        let write = write(&formatted);
         self.code(
-            "(&$private::$probe($reference)).capture($write)",
+            "$private::$probe($reference).capture(::core::format_args!($formatted))",
             &[
-                ("probe", &code(probe(value.spec.style), &[])),
-                ("reference", &self.argument(value.argument)),
-                ("write", &write),
+                ("probe", &code(probe, &[])),
+                ("reference", &self.operands.reference(operand)),
+                ("formatted", &formatted),
             ],
         )
     }
 
-    fn pieces(&self) -> TokenStream {
-        let pieces = self.resolved.pieces.iter().map(|piece| match piece {
-            ResolvedPiece::Literal(literal) => {
-                let literal = text(Span::mixed_site(), literal);
-                self.code(
-                    "$private::Piece::Literal($literal),",
-                    &[("literal", &literal)],
-                )
+    /// The format string in which each placeholder says the index of its value.
+    fn message(&self) -> TokenStream {
+        let mut message = String::new();
+        for piece in &self.resolved.pieces {
+            match piece {
+                ResolvedPiece::Literal(text) => {
+                    message.push_str(&text.replace('{', "{{").replace('}', "}}"));
+                }
+                ResolvedPiece::Value(index, spec) => {
+                    message.push_str(&placeholder(&index.to_string(), spec, |value| value));
+                }
             }
-            ResolvedPiece::Value(index, spec) => self.code(
-                "$private::Piece::Value($index, $spec),",
-                &[
-                    ("index", &number(Span::mixed_site(), *index)),
-                    ("spec", &self.spec(spec)),
-                ],
-            ),
-        });
-        pieces.collect()
+        }
+        text(Span::mixed_site(), &message)
     }
 
     fn fields(&self) -> TokenStream {
@@ -554,84 +612,35 @@ impl Expansion {
         fields.collect()
     }
 
+    /// The names of the values, with commas between them; nothing if none has one.
     fn names(&self) -> TokenStream {
-        let names = self.resolved.values.iter().map(|value| {
-            let name = name(&self.arguments[value.argument]);
-            code("$name,", &[("name", &text(Span::mixed_site(), &name))])
-        });
-        names.collect()
-    }
-
-    fn spec(&self, spec: &Spec<usize>) -> TokenStream {
-        if *spec == Spec::DISPLAY {
-            return self.code("$private::Spec::DISPLAY", &[]);
-        }
-        let fill = TokenTree::from(Literal::character(spec.fill.unwrap_or(' '))).into();
-        let align = match spec.align {
-            None => "$private::Align::Unset",
-            Some(Align::Left) => "$private::Align::Left",
-            Some(Align::Center) => "$private::Align::Center",
-            Some(Align::Right) => "$private::Align::Right",
+        let values = self.resolved.values.iter();
+        let names: Vec<_> = values
+            .map(|value| name(&self.arguments[value.argument]))
+            .collect();
+        let named = names.iter().any(|name| !name.is_empty());
+        let names = if named {
+            names.join(",")
+        } else {
+            String::new()
         };
-        let sign = match spec.sign {
-            None => "$private::Sign::Unset",
-            Some(Sign::Plus) => "$private::Sign::Plus",
-            Some(Sign::Minus) => "$private::Sign::Minus",
-        };
-        let style = match spec.style {
-            Style::Display => "$private::Style::Display",
-            Style::Debug => "$private::Style::Debug",
-            Style::DebugLowerHex => "$private::Style::DebugLowerHex",
-            Style::DebugUpperHex => "$private::Style::DebugUpperHex",
-            Style::LowerHex => "$private::Style::LowerHex",
-            Style::UpperHex => "$private::Style::UpperHex",
-            Style::Octal => "$private::Style::Octal",
-            Style::Binary => "$private::Style::Binary",
-            Style::LowerExp => "$private::Style::LowerExp",
-            Style::UpperExp => "$private::Style::UpperExp",
-            Style::Pointer => "$private::Style::Pointer",
-        };
-        let flag = |set: bool| code(if set { "true" } else { "false" }, &[]);
-        self.code(
-            "$private::Spec {
-                fill: $fill,
-                align: $align,
-                sign: $sign,
-                alternate: $alternate,
-                zero: $zero,
-                width: $width,
-                precision: $precision,
-                style: $style,
-            }",
-            &[
-                ("fill", &fill),
-                ("align", &self.code(align, &[])),
-                ("sign", &self.code(sign, &[])),
-                ("alternate", &flag(spec.alternate)),
-                ("zero", &flag(spec.zero)),
-                ("width", &self.count(&spec.width)),
-                ("precision", &self.count(&spec.precision)),
-                ("style", &self.code(style, &[])),
-            ],
-        )
-    }
-
-    fn count(&self, count: &Count<usize>) -> TokenStream {
-        let (template, index) = match *count {
-            Count::Unset => ("$private::Count::Unset", 0),
-            Count::Is(number) => ("$private::Count::Is($number)", usize::from(number)),
-            Count::Argument(value) => ("$private::Count::Value($number)", value),
-        };
-        self.code(template, &[("number", &number(Span::mixed_site(), index))])
+        text(Span::mixed_site(), &names)
     }
 }
 
-/// A format string that shows its first argument as `spec` says. The arguments that `spec` refers
-/// to are added to `arguments`, which holds the first.
-fn format_string(spec: &Spec<usize>, arguments: &mut Vec<usize>) -> String {
+/// A placeholder that shows `argument` as `spec` says. `refer` says how the arguments that `spec`
+/// refers to are called.
+fn placeholder(
+    argument: &str,
+    spec: &Spec<usize>,
+    mut refer: impl FnMut(usize) -> usize,
+) -> String {
     use std::fmt::Write;
 
-    let mut text = "{:".to_owned();
+    if *spec == Spec::DISPLAY {
+        return format!("{{{argument}}}");
+    }
+    let mut text = format!("{{{argument}:");
     text.extend(spec.fill);
     text.push_str(match spec.align {
         None => "",
@@ -650,10 +659,7 @@ fn format_string(spec: &Spec<usize>, arguments: &mut Vec<usize>) -> String {
         let _ = match *count {
             Count::Unset => Ok(()),
             Count::Is(number) => write!(text, "{number}"),
-            Count::Argument(argument) => {
-                arguments.push(argument);
-                write!(text, "{}$", arguments.len() - 1)
-            }
+            Count::Argument(argument) => write!(text, "{}$", refer(argument)),
         };
     };
     count(&mut text, &spec.width);
@@ -675,5 +681,5 @@ fn format_string(spec: &Spec<usize>, arguments: &mut Vec<usize>) -> String {
         Style::Pointer => "p",
     });
     text.push('}');
-    if text == "{:}" { "{}".to_owned() } else { text }
+    text
 }

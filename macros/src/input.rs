@@ -13,13 +13,21 @@ pub(crate) struct Statement {
     /// Whether every value must have a typed form.
     pub(crate) typed: bool,
     pub(crate) options: Options,
-    pub(crate) level: Expression,
-    /// In the order of the source.
+    pub(crate) level: Level,
     /// How often it may log.
     pub(crate) limit: Option<Limit>,
+    /// In the order of the source.
     pub(crate) fields: Vec<Field>,
     /// `None` if there are only fields.
     pub(crate) message: Option<Message>,
+}
+
+/// A statement's level.
+pub(crate) enum Level {
+    /// That of the macro: the name of the variant.
+    Named(Ident),
+    /// A constant of the user's.
+    Constant(Expression),
 }
 
 /// The format string and its arguments.
@@ -65,6 +73,8 @@ pub(crate) struct Argument {
 /// An expression of the user's.
 pub(crate) struct Expression {
     pub(crate) tokens: TokenStream,
+    /// If it is one word.
+    pub(crate) name: Option<Ident>,
     pub(crate) place: Place,
 }
 
@@ -82,7 +92,7 @@ pub(crate) struct Error {
 }
 
 /// Reads a statement. In front of what the user wrote stand two groups: one holds the path of the
-/// `ringlog` crate, the other the level if the macro is named after one.
+/// `ringlog` crate, the other the name of the level if the macro is named after one.
 pub(crate) fn parse(input: TokenStream) -> Result<Statement, Error> {
     let tokens: Vec<TokenTree> = input.into_iter().collect();
     let [
@@ -93,10 +103,13 @@ pub(crate) fn parse(input: TokenStream) -> Result<Statement, Error> {
     else {
         return Err(Error::at(&[], "`rlog_impl!` is for `rlog!` to call"));
     };
-    let level: Vec<TokenTree> = level.stream().into_iter().collect();
+    let level = match level.stream().into_iter().next() {
+        Some(TokenTree::Ident(name)) => Some(Level::Named(name)),
+        _ => None,
+    };
     let mut head = Head {
         options: Options::default(),
-        level: Expression::new(&level),
+        level,
         limit: None,
         fields: Vec::new(),
     };
@@ -219,7 +232,7 @@ fn format_string(part: &[TokenTree]) -> Option<(Literal, String)> {
 /// What stands in front of the format string.
 struct Head {
     options: Options,
-    level: Option<Expression>,
+    level: Option<Level>,
     limit: Option<Limit>,
     fields: Vec<Field>,
 }
@@ -242,7 +255,7 @@ impl Head {
             }
         }
         if self.level.is_none() {
-            self.level = Expression::new(part);
+            self.level = Expression::new(part).map(Level::Constant);
             return Ok(());
         }
         if let Some(limit) = limit(part)? {
@@ -414,8 +427,22 @@ impl Expression {
     pub(crate) fn new(tokens: &[TokenTree]) -> Option<Self> {
         Some(Expression {
             tokens: tokens.iter().cloned().collect(),
+            name: match tokens {
+                [TokenTree::Ident(name)] => Some(name.clone()),
+                _ => None,
+            },
             place: Place::of(tokens)?,
         })
+    }
+
+    /// The variable or the constant, if it is no more than that: it may be written twice, since
+    /// nobody can tell.
+    pub(crate) fn name(&self) -> Option<&Ident> {
+        let leaves = |name: &Ident| {
+            let name = name.to_string();
+            ["return", "break", "continue"].contains(&name.as_str())
+        };
+        self.name.as_ref().filter(|name| !leaves(name))
     }
 }
 

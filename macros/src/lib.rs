@@ -17,7 +17,7 @@ mod template;
 use proc_macro::TokenStream;
 
 /// `rlog!`, after a group that holds the path of the `ringlog` crate, `[$crate]`, and one that holds
-/// the level if the macro is named after one, `[$crate::Level::Info]` or `[]`.
+/// the name of the level if the macro is named after one, `[Info]` or `[]`.
 #[proc_macro]
 pub fn rlog_impl(input: TokenStream) -> TokenStream {
     match input::parse(input) {

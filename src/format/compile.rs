@@ -46,8 +46,8 @@ impl<'a> Subject<'a> {
             target: metadata.target,
             module: metadata.module,
             place: Some((metadata.file, metadata.line)),
-            message: Message::Pieces(metadata.pieces),
-            names: metadata.names,
+            message: Message::Pieces(&statement.pieces),
+            names: &statement.names,
             fields: metadata.fields,
             types: &statement.types,
         }

@@ -1,7 +1,9 @@
 //! Arguments to values that are ready to be stored.
 //!
 //! How an argument is captured follows from its type and from the formatting trait that the
-//! statement asks for, by the rules of method lookup: the traits here are tried in turn.
+//! statement asks for, by the rules of method lookup: a probe has methods for what is stored typed,
+//! and dereferences to one with methods of the same names for all else. Lookup passes over methods
+//! whose bounds do not hold.
 //!
 //! | asked for | stored typed | formatted at the call |
 //! |---|---|---|
@@ -12,6 +14,7 @@
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::{MaybeUninit, offset_of};
+use core::ops::Deref;
 use core::ptr;
 
 use super::encode::{Run, SHARE, Scratch};
@@ -31,145 +34,206 @@ pub trait Plain: Record {}
 
 /// An argument of `{:?}`, or the value of a field, on its way to being captured.
 #[derive(Debug)]
-pub struct Probe<'a, T: ?Sized>(pub &'a T);
+pub struct Probe<'a, T: ?Sized>(Untyped<'a, T>);
 
 /// An argument of `{}`, and of all that is neither `{:?}` nor `{:p}`.
 #[derive(Debug)]
-pub struct PlainProbe<'a, T: ?Sized>(pub &'a T);
+pub struct PlainProbe<'a, T: ?Sized>(Untyped<'a, T>);
 
 /// An argument of `{:p}`.
 #[derive(Debug)]
-pub struct AddressProbe<'a, T: ?Sized>(pub &'a T);
+pub struct AddressProbe<'a, T: ?Sized>(Untyped<'a, T>);
 
-/// Captures a value that is stored as it is. Found before [`CaptureText`] by method lookup.
-pub trait CaptureTyped {
-    /// The value.
-    type Captured: Value;
+/// A plain field of a context on its way to being captured.
+#[derive(Debug)]
+pub struct ContextProbe<'a, T: ?Sized>(Untyped<'a, T>);
 
+/// Any value that is not stored as it is: it is formatted at the call.
+#[derive(Debug)]
+pub struct Untyped<'a, T: ?Sized>(Unshown<'a, T>);
+
+/// Such a value of which it is not known that it has `Display`.
+#[derive(Debug)]
+pub struct Unshown<'a, T: ?Sized>(&'a T);
+
+macro_rules! probes {
+    ($($function:ident, $probe:ident;)*) => {$(
+        impl<'a, T: ?Sized> Deref for $probe<'a, T> {
+            type Target = Untyped<'a, T>;
+
+            #[inline(always)]
+            fn deref(&self) -> &Untyped<'a, T> {
+                &self.0
+            }
+        }
+
+        #[doc = concat!("A [`", stringify!($probe), "`].")]
+        #[inline(always)]
+        pub fn $function<T: ?Sized>(value: &T) -> $probe<'_, T> {
+            $probe(Untyped(Unshown(value)))
+        }
+    )*};
+}
+
+probes! {
+    probe, Probe;
+    plain_probe, PlainProbe;
+    address_probe, AddressProbe;
+    context_probe, ContextProbe;
+}
+
+/// An argument of which the trait is named and that is formatted at the call, whatever its type.
+#[inline(always)]
+pub fn text_probe<T: ?Sized>(value: &T) -> Untyped<'_, T> {
+    Untyped(Unshown(value))
+}
+
+impl<'a, T: ?Sized> Deref for Untyped<'a, T> {
+    type Target = Unshown<'a, T>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Unshown<'a, T> {
+        &self.0
+    }
+}
+
+impl<'a, T: Record + ?Sized> Probe<'a, T> {
     /// The value; how it would be formatted is not needed.
-    fn capture<F>(&self, format: F) -> Self::Captured
-    where
-        F: FnOnce(&mut dyn fmt::Write) -> fmt::Result;
-}
-
-impl<'a, T: Record + ?Sized> CaptureTyped for Probe<'a, T> {
-    type Captured = Typed<'a, T>;
-
     #[inline(always)]
-    fn capture<F>(&self, _format: F) -> Typed<'a, T>
-    where
-        F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
-    {
-        Typed::new(self.0)
+    pub fn capture(self, _format: fmt::Arguments<'_>) -> Typed<'a, T> {
+        Typed::new(self.0.0.0)
+    }
+
+    /// The value of a plain field.
+    #[inline(always)]
+    pub fn field(self) -> Typed<'a, T> {
+        Typed::new(self.0.0.0)
     }
 }
 
-impl<'a, T: Plain + ?Sized> CaptureTyped for PlainProbe<'a, T> {
-    type Captured = Typed<'a, T>;
-
+impl<'a, T: Record + fmt::Debug + ?Sized> Probe<'a, T> {
+    /// The value of `{:?}`.
     #[inline(always)]
-    fn capture<F>(&self, _format: F) -> Typed<'a, T>
-    where
-        F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
-    {
-        Typed::new(self.0)
+    pub fn debug(self) -> Typed<'a, T> {
+        Typed::new(self.0.0.0)
     }
 }
 
-impl<'a, T: Address> CaptureTyped for AddressProbe<'a, T> {
-    type Captured = At;
-
+impl<'a, T: Plain + ?Sized> PlainProbe<'a, T> {
+    /// The value; how it would be formatted is not needed.
     #[inline(always)]
-    fn capture<F>(&self, _format: F) -> At
-    where
-        F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
-    {
-        At(self.0.address())
+    pub fn capture(self, _format: fmt::Arguments<'_>) -> Typed<'a, T> {
+        Typed::new(self.0.0.0)
     }
 }
 
-/// Captures any other argument: it is formatted at the call.
-pub trait CaptureText {
-    /// The value, as what formats it.
-    fn capture<F>(&self, format: F) -> Text<F>
-    where
-        F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
-    {
+impl<'a, T: Plain + fmt::Display + ?Sized> PlainProbe<'a, T> {
+    /// The value of `{}`.
+    #[inline(always)]
+    pub fn display(self) -> Typed<'a, T> {
+        Typed::new(self.0.0.0)
+    }
+}
+
+impl<T: Address> AddressProbe<'_, T> {
+    /// The value; how it would be formatted is not needed.
+    #[inline(always)]
+    pub fn capture(self, _format: fmt::Arguments<'_>) -> At {
+        At(self.0.0.0.address())
+    }
+}
+
+impl<'a, T: Scalar + ?Sized> ContextProbe<'a, T> {
+    /// The value of a plain field.
+    #[inline(always)]
+    pub fn field(self) -> Typed<'a, T> {
+        Typed::new(self.0.0.0)
+    }
+}
+
+impl<'a, T: ?Sized> Untyped<'a, T> {
+    /// What formats the value.
+    #[inline(always)]
+    pub fn capture<'f>(&self, format: fmt::Arguments<'f>) -> Text<fmt::Arguments<'f>> {
         capture_text(format)
     }
-}
 
-impl<T: ?Sized> CaptureText for &Probe<'_, T> {}
-impl<T: ?Sized> CaptureText for &PlainProbe<'_, T> {}
-impl<T: ?Sized> CaptureText for &AddressProbe<'_, T> {}
-
-/// Captures a plain field of a type that is stored as it is. Found before [`FieldDisplay`] and
-/// [`FieldDebug`] by method lookup.
-pub trait FieldTyped {
-    /// The value.
-    type Captured: Value;
-
-    /// The value.
-    fn capture_field(&self) -> Self::Captured;
-}
-
-impl<'a, T: Record + ?Sized> FieldTyped for &&Probe<'a, T> {
-    type Captured = Typed<'a, T>;
-
+    /// What formats the value of `{}`.
     #[inline(always)]
-    fn capture_field(&self) -> Typed<'a, T> {
-        Typed::new(self.0)
-    }
-}
-
-/// Captures a plain field of any other type that has `Display`.
-pub trait FieldDisplay {
-    /// The value, as what formats it.
-    fn capture_field(&self) -> impl Value;
-}
-
-impl<T: fmt::Display + ?Sized> FieldDisplay for &Probe<'_, T> {
-    #[inline(always)]
-    fn capture_field(&self) -> impl Value {
-        capture_text(|writer: &mut dyn fmt::Write| write!(writer, "{}", self.0))
-    }
-}
-
-/// Captures a plain field of any type that is left.
-pub trait FieldDebug<T: ?Sized> {
-    /// The value, as what formats it.
-    fn capture_field(&self) -> impl Value
+    pub fn display(&self) -> Text<ByDisplay<'a, T>>
     where
-        T: FieldValue;
+        T: HasDisplay,
+    {
+        capture_text(ByDisplay(self.0.0))
+    }
+
+    /// What formats the value of `{:?}`.
+    #[inline(always)]
+    pub fn debug(&self) -> Text<ByDebug<'a, T>>
+    where
+        T: HasDebug,
+    {
+        capture_text(ByDebug(self.0.0))
+    }
 }
 
-impl<T: ?Sized> FieldDebug<T> for Probe<'_, T> {
+impl<'a, T: HasDisplay + ?Sized> Untyped<'a, T> {
+    /// What formats the value of a plain field.
     #[inline(always)]
-    fn capture_field(&self) -> impl Value
+    pub fn field(&self) -> Text<ByDisplay<'a, T>> {
+        capture_text(ByDisplay(self.0.0))
+    }
+}
+
+impl<'a, T: ?Sized> Unshown<'a, T> {
+    /// What formats the value of a plain field.
+    #[inline(always)]
+    pub fn field(&self) -> Text<OfField<'a, T>>
     where
         T: FieldValue,
     {
-        capture_text(|writer: &mut dyn fmt::Write| write!(writer, "{:?}", self.0))
+        capture_text(OfField(self.0))
     }
 }
 
-/// Captures a plain field of a context, if its type is one that a context block can hold. Found
-/// before [`FieldDisplay`] and [`FieldDebug`] by method lookup.
-pub trait CaptureScalar {
-    /// The value.
-    type Captured: Value;
-
-    /// The value.
-    fn capture_field(&self) -> Self::Captured;
+/// How a value becomes text.
+pub trait Format: Copy {
+    /// Writes the text.
+    fn write(self, writer: &mut dyn fmt::Write) -> fmt::Result;
 }
 
-impl<'a, T: Scalar + ?Sized> CaptureScalar for &&Probe<'a, T> {
-    type Captured = Typed<'a, T>;
-
-    #[inline(always)]
-    fn capture_field(&self) -> Typed<'a, T> {
-        Typed::new(self.0)
+impl Format for fmt::Arguments<'_> {
+    fn write(self, writer: &mut dyn fmt::Write) -> fmt::Result {
+        writer.write_fmt(self)
     }
+}
+
+macro_rules! format_by {
+    ($($name:ident, $trait:ident, $format:literal;)*) => {$(
+        #[doc = concat!("As `", $format, "` does.")]
+        #[derive(Debug)]
+        pub struct $name<'a, T: ?Sized>(&'a T);
+
+        impl<T: ?Sized> Clone for $name<'_, T> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<T: ?Sized> Copy for $name<'_, T> {}
+
+        impl<T: $trait + ?Sized> Format for $name<'_, T> {
+            fn write(self, writer: &mut dyn fmt::Write) -> fmt::Result {
+                write!(writer, $format, self.0)
+            }
+        }
+    )*};
+}
+
+format_by! {
+    ByDisplay, HasDisplay, "{}";
+    ByDebug, HasDebug, "{:?}";
+    OfField, FieldValue, "{:?}";
 }
 
 /// A type that a context block can hold.
@@ -188,6 +252,29 @@ scalars! {
 
 impl<T: Scalar + ?Sized> Scalar for &T {}
 impl<T: Scalar + ?Sized> Scalar for &mut T {}
+
+/// What a value needs that is shown by `{}`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` doesn't implement `std::fmt::Display`",
+    label = "`{Self}` cannot be formatted with the default formatter",
+    note = "in format strings you may be able to use `{{:?}}` (or `{{:#?}}` for pretty-print) instead; a \
+            field is shown so with `?` in front of its value"
+)]
+pub trait HasDisplay: fmt::Display {}
+
+#[diagnostic::do_not_recommend]
+impl<T: fmt::Display + ?Sized> HasDisplay for T {}
+
+/// What a value needs that is shown by `{:?}`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` doesn't implement `std::fmt::Debug`",
+    label = "`{Self}` cannot be formatted using `{{:?}}`",
+    note = "add `#[derive(Debug)]` to `{Self}` or manually `impl std::fmt::Debug for {Self}`"
+)]
+pub trait HasDebug: fmt::Debug {}
+
+#[diagnostic::do_not_recommend]
+impl<T: fmt::Debug + ?Sized> HasDebug for T {}
 
 /// What a plain field needs if it has neither a typed form nor `Display`.
 #[diagnostic::on_unimplemented(
@@ -252,13 +339,10 @@ impl<T: Address> AddressProbe<'_, T> {
 
 /// Captures an argument that is formatted at the call.
 #[inline(always)]
-pub fn capture_text<F>(format: F) -> Text<F>
-where
-    F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
-{
+fn capture_text<F: Format>(format: F) -> Text<F> {
     Text {
-        format: Some(format),
-        run: Run::default(),
+        format,
+        run: MaybeUninit::uninit(),
     }
 }
 
@@ -280,11 +364,20 @@ impl<'a, T: ?Sized> Typed<'a, T> {
     }
 }
 
-/// A value stored as text, and where in the scratch the text is.
-#[derive(Debug)]
+impl<T: ?Sized> Clone for Typed<'_, T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: ?Sized> Copy for Typed<'_, T> {}
+
+/// A value stored as text, and where in the scratch the text is once it was prepared.
+#[derive(Clone, Copy, Debug)]
 pub struct Text<F> {
-    format: Option<F>,
-    run: Run,
+    format: F,
+    run: MaybeUninit<Run>,
 }
 
 /// One value to be stored.
@@ -293,7 +386,7 @@ pub struct Text<F> {
 ///
 /// If `EXACT`, [`put`](Value::put) writes exactly `FIXED + variable(limit)` bytes. It does not
 /// unwind.
-pub unsafe trait Value {
+pub unsafe trait Value: Copy {
     /// How the decoder reads it back.
     const TYPE: Type;
     /// The least bytes that it takes.
@@ -368,10 +461,7 @@ unsafe impl<T: Record + ?Sized> Value for Typed<'_, T> {
 }
 
 // SAFETY: `put_text` writes what `text_bytes` and `TEXT_FIXED` say.
-unsafe impl<F> Value for Text<F>
-where
-    F: FnOnce(&mut dyn fmt::Write) -> fmt::Result,
-{
+unsafe impl<F: Format> Value for Text<F> {
     const TYPE: Type = Type::Text;
     const FIXED: usize = TEXT_FIXED;
     const VARIES: bool = true;
@@ -379,19 +469,23 @@ where
     const EXACT: bool = true;
 
     fn prepare(&mut self, scratch: &mut Scratch, later: usize) {
-        if let Some(format) = self.format.take() {
-            self.run = scratch.format(format, later);
-        }
+        let format = self.format;
+        self.run
+            .write(scratch.format(|writer| format.write(writer), later));
     }
 
     #[inline(always)]
     unsafe fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
-        text_bytes(scratch.text(&self.run), self.run.missing, limit)
+        // SAFETY: it was prepared, by contract.
+        let run = unsafe { self.run.assume_init_ref() };
+        text_bytes(scratch.text(run), run.missing, limit)
     }
 
     #[inline(always)]
     unsafe fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize) {
-        put_text(scratch.text(&self.run), self.run.missing, to, limit);
+        // SAFETY: as above.
+        let run = unsafe { self.run.assume_init_ref() };
+        put_text(scratch.text(run), run.missing, to, limit);
     }
 }
 
@@ -417,12 +511,15 @@ unsafe impl Value for At {
     }
 }
 
-/// All values of a statement: `(first, (second, ()))`.
+/// All values of a statement: a tuple of up to eight, with the rest, in a tuple of their own, behind
+/// them if there are more.
+///
+/// They are `Copy`, so that the compiler need not think of dropping them.
 ///
 /// # Safety
 ///
 /// As for [`Value`].
-pub unsafe trait Values {
+pub unsafe trait Values: Copy {
     /// The types, in order.
     const TYPES: &'static TypeList;
     /// The least bytes that they take.
@@ -451,60 +548,94 @@ pub unsafe trait Values {
     unsafe fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize);
 }
 
-// SAFETY: nothing is written.
-unsafe impl Values for () {
-    const TYPES: &'static TypeList = &TypeList {
-        head: Type::Unit,
-        tail: None,
-    };
-    const FIXED: usize = 0;
-    const VARYING: usize = 0;
-    const PREPARED: usize = 0;
-    const EXACT: bool = true;
-    const LINK: Option<&'static Link> = None;
+macro_rules! values {
+    // A tuple of the values `$value`, and of further values `$rest`.
+    ($($value:ident $place:tt)*; $($rest:ident $rest_place:tt)?) => {
+        #[allow(unused_unsafe, reason = "of no values, none is asked")]
+        // SAFETY: one after the other, and then the rest.
+        unsafe impl<$($value: Value,)* $($rest: Values)?> Values
+            for ($($value,)* $($rest,)?)
+        {
+            const TYPES: &'static TypeList = values!(@types $($value)*; $($rest)?);
+            const FIXED: usize = 0 $(+ $value::FIXED)* $(+ $rest::FIXED)?;
+            const VARYING: usize =
+                0 $(+ ($value::VARIES && !$value::PREPARED) as usize)* $(+ $rest::VARYING)?;
+            const PREPARED: usize = 0 $(+ $value::PREPARED as usize)* $(+ $rest::PREPARED)?;
+            const EXACT: bool = true $(&& $value::EXACT)* $(&& $rest::EXACT)?;
+            const LINK: Option<&'static Link> = values!(
+                @link $($value $place)*; $($rest $rest_place)?
+            );
 
-    #[inline(always)]
-    unsafe fn variable(&self, _scratch: &Scratch, _limit: usize) -> usize {
-        0
-    }
+            #[inline(always)]
+            unsafe fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
+                let _ = (scratch, limit);
+                // SAFETY: by contract.
+                unsafe {
+                    0 $(+ self.$place.variable(scratch, limit))*
+                        $(+ self.$rest_place.variable(scratch, limit))?
+                }
+            }
 
-    #[inline(always)]
-    unsafe fn put<P: Put>(&self, _scratch: &Scratch, _to: &mut P, _limit: usize) {}
-}
-
-// SAFETY: the first, then the rest.
-unsafe impl<V: Value, Rest: Values> Values for (V, Rest) {
-    const TYPES: &'static TypeList = &TypeList {
-        head: V::TYPE,
-        tail: Some(Rest::TYPES),
-    };
-    const FIXED: usize = V::FIXED + Rest::FIXED;
-    const VARYING: usize = (V::VARIES && !V::PREPARED) as usize + Rest::VARYING;
-    const PREPARED: usize = V::PREPARED as usize + Rest::PREPARED;
-    const EXACT: bool = V::EXACT && Rest::EXACT;
-    const LINK: Option<&'static Link> = Some(&Link {
-        operations: Operations::of::<V>(),
-        value: offset_of!(Self, 0),
-        rest: offset_of!(Self, 1),
-        later: Rest::PREPARED,
-        next: Rest::LINK,
-    });
-
-    #[inline(always)]
-    unsafe fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
-        // SAFETY: by contract.
-        unsafe { self.0.variable(scratch, limit) + self.1.variable(scratch, limit) }
-    }
-
-    #[inline(always)]
-    unsafe fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize) {
-        // SAFETY: by contract.
-        unsafe {
-            self.0.put(scratch, to, limit);
-            self.1.put(scratch, to, limit);
+            #[inline(always)]
+            unsafe fn put<P: Put>(&self, scratch: &Scratch, to: &mut P, limit: usize) {
+                let _ = (scratch, &to, limit);
+                // SAFETY: by contract.
+                unsafe {
+                    $(self.$place.put(scratch, to, limit);)*
+                    $(self.$rest_place.put(scratch, to, limit);)?
+                }
+            }
         }
-    }
+    };
+    (@types $first:ident $($value:ident)*; $($rest:ident)?) => {
+        &TypeList {
+            head: $first::TYPE,
+            tail: Some(values!(@types $($value)*; $($rest)?)),
+        }
+    };
+    (@types; $rest:ident) => {
+        $rest::TYPES
+    };
+    (@types;) => {
+        &TypeList {
+            head: Type::Unit,
+            tail: None,
+        }
+    };
+    (@link $first:ident $place:tt $($value:ident $value_place:tt)*; $($rest:ident $rest_place:tt)?) => {
+        Some(&Link {
+            operations: Operations::of::<$first>(),
+            value: offset_of!(Self, $place),
+            later: 0 $(+ $value::PREPARED as usize)* $(+ $rest::PREPARED)?,
+            rest: values!(@rest $($value)*; $($rest_place)?),
+            next: values!(@link $($value $value_place)*; $($rest $rest_place)?),
+        })
+    };
+    (@link; $rest:ident $rest_place:tt) => {
+        $rest::LINK
+    };
+    (@link;) => {
+        None
+    };
+    // Where the list of the next link begins, after the last that lies in this one.
+    (@rest; $place:tt) => {
+        offset_of!(Self, $place)
+    };
+    (@rest $($value:ident)*; $($place:tt)?) => {
+        0
+    };
 }
+
+values!(;);
+values!(A 0;);
+values!(A 0 B 1;);
+values!(A 0 B 1 C 2;);
+values!(A 0 B 1 C 2 D 3;);
+values!(A 0 B 1 C 2 D 3 E 4;);
+values!(A 0 B 1 C 2 D 3 E 4 F 5;);
+values!(A 0 B 1 C 2 D 3 E 4 F 5 G 6;);
+values!(A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7;);
+values!(A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7; Rest 8);
 
 /// Values whose types have been forgotten: what the path takes that is not inlined, and is the same
 /// code for all statements.
@@ -528,11 +659,12 @@ pub struct Kinds {
 #[derive(Debug)]
 pub struct Link {
     operations: Operations,
-    /// Where it lies in the list that it begins, and where the rest of that list does.
+    /// Where it lies in its tuple.
     value: usize,
-    rest: usize,
     /// How many values that are made at the call come after it.
     later: usize,
+    /// Where the tuple of the next begins, in this one.
+    rest: usize,
     next: Option<&'static Link>,
 }
 

@@ -19,6 +19,7 @@ mod decode;
 mod encode;
 mod gap;
 mod introduction;
+pub(crate) mod message;
 mod spec;
 pub(crate) mod tagged;
 mod types;
@@ -26,10 +27,7 @@ mod value;
 mod values;
 mod view;
 
-pub use capture::{
-    AddressProbe, CaptureScalar, CaptureText, CaptureTyped, Erased, FieldDebug, FieldDisplay,
-    FieldTyped, PlainProbe, Probe, Values, capture_text,
-};
+pub use capture::{Erased, Values, address_probe, context_probe, plain_probe, probe, text_probe};
 pub use decode::{Chars, Decoder, UnixTime, Value};
 pub use spec::{Align, Count, Field, Piece, Sign, Spec, Style};
 pub use types::{Derived, Form, Member, Shape, Type, TypeList, Variant};

@@ -8,7 +8,7 @@ use crate::format::line::WINDOW;
 use crate::format::testing::{Random, cases};
 use crate::record::{
     Align, Chars, Count, Derived, Field, Form, Member, Piece, Shape, Sign, Spec, Style, Type,
-    TypeList, Value, Variant,
+    TypeList, Value, Variant, message,
 };
 
 const TIME: u64 = 1_795_415_086_204_916_267;
@@ -66,8 +66,8 @@ fn statement_of(
         module: "engine::module",
         file,
         line: 42,
-        pieces: pieces.leak(),
-        names: &[],
+        message: message::of(&pieces).leak(),
+        names: "",
         fields: fields.leak(),
     })));
     site.id(Box::leak(Box::new(types)))
@@ -228,6 +228,7 @@ fn nothing_in_a_line_can_end_it_early() {
             4,
             Spec {
                 fill: '\n',
+                align: Align::Right,
                 width: Count::Is(2),
                 ..D
             },

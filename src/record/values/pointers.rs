@@ -4,7 +4,7 @@ use crate::record::Type;
 use crate::record::value::{Exact, Put, Record};
 
 /// An address in memory.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct At(pub(in crate::record) u64);
 
 /// What `{:p}` shows the address of.
