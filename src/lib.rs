@@ -53,6 +53,11 @@ pub use symbol::Symbol;
 mod shutdown_page {}
 
 /// Tests the page.
+#[cfg(all(doctest, feature = "config"))]
+#[doc = include_str!("../docs/configuration.md")]
+mod configuration_page {}
+
+/// Tests the page.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/statistics.md")]
 mod statistics_page {}
