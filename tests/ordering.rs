@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ringlog::format::{Json, Logfmt};
 use ringlog::sink::{Memory, SinkOptions};
-use ringlog::{Clock, Level, Outcome, Overflow, RingLogger, info, warn};
+use ringlog::{Clock, Level, Outcome, Overflow, Producer, RingLogger, info, warn};
 use support::{Books, LONG, Log, Random, scaled};
 
 #[test]
@@ -27,6 +27,37 @@ fn a_thread_finds_its_records_in_the_order_in_which_it_wrote_them() {
     let log = Log::of(&memory);
     assert_eq!(log.numbers()["main"], (0..1000).collect::<Vec<_>>());
     assert_eq!(log.late(), 0);
+}
+
+/// A round has room for thousands of records. Were it shared out among all threads that have a lane,
+/// the one that logs would get eight of it at a time.
+#[test]
+fn silent_threads_take_no_share_of_a_round() {
+    const LANES: usize = 512;
+    const RECORDS: usize = 1000;
+    let logger = RingLogger::builder()
+        .lanes(LANES)
+        .thread(false)
+        .sink(Memory::new())
+        .build()
+        .unwrap();
+    let owners: Vec<Producer> = (0..LANES).map(|_| logger.producer()).collect();
+    for owner in &owners {
+        info!(logger: owner, "here");
+    }
+    while logger.stats().in_ring > 0 {
+        logger.poll(usize::MAX);
+    }
+    let before = logger.stats().sinks[0].writes;
+    for number in 0..RECORDS {
+        info!(logger: &owners[LANES / 2], "{number}");
+    }
+    let mut records = 0;
+    while records < RECORDS {
+        records += logger.poll(usize::MAX);
+    }
+    let writes = logger.stats().sinks[0].writes - before;
+    assert!(writes <= 10, "{records} records in {writes} batches");
 }
 
 /// Lanes of 64 slots, so that each is gone around hundreds of times, and records of one to four

@@ -78,8 +78,8 @@ fn write_shared(ring: &Ring, value: u64) -> Result<(), Refused> {
 
 /// The next record's value, its space not yet returned.
 fn read(consumer: &mut Consumer, source: usize) -> Option<u64> {
-    let mut out: Vec<Body> = Vec::new();
-    if consumer.take(source, &mut out, |_| true) == 0 {
+    let mut out = [Body::default(); 4];
+    if consumer.take(source, &mut out, 1, |_| true) == 0 {
         return None;
     }
     assert_eq!(out[0][0], out[0][6], "a record is torn");
@@ -132,11 +132,11 @@ pub fn a_record_of_two_slots_is_read_whole() {
                 .unwrap();
             }
         });
-        let mut out: Vec<Body> = Vec::new();
-        let early = consumer.take(0, &mut out, |_| true);
+        let mut out = [Body::default(); 2];
+        let early = consumer.take(0, &mut out, 1, |_| true);
         producer.join().unwrap();
         if early == 0 {
-            assert_eq!(consumer.take(0, &mut out, |_| true), 2);
+            assert_eq!(consumer.take(0, &mut out, 1, |_| true), 2);
         }
         assert_eq!((out[0][0], out[1][0]), (7, 8));
     });

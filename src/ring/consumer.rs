@@ -6,7 +6,7 @@
 
 use super::slab::Track;
 use super::slot::{Body, span_of};
-use super::sync::{Arc, Ordering};
+use super::sync::{Arc, Ordering, prefetch_for_read};
 use super::{Drops, Ring};
 
 /// See the [module](self).
@@ -28,7 +28,14 @@ struct Cursor {
     next: u64,
     /// Every ticket below this has been returned.
     returned: u64,
+    /// Whether there was more than the consumer would take when it last took some.
+    is_behind: bool,
 }
+
+/// How far ahead slots are asked for where the consumer is behind, so that the lines come from the
+/// other core while earlier ones are copied. Where it is not, that would take away the lines that the
+/// producer is about to write.
+const READ_AHEAD: u64 = 24;
 
 impl Consumer {
     pub(super) fn new(ring: Arc<Ring>) -> Self {
@@ -39,6 +46,7 @@ impl Consumer {
                 track,
                 next: 0,
                 returned: 0,
+                is_behind: false,
             })
             .collect::<Vec<_>>();
         let mut consumer = Consumer {
@@ -82,34 +90,61 @@ impl Consumer {
         &self.active
     }
 
-    /// Copies the next record of a source to the end of `out`, if it has been published and
-    /// `wanted` says yes to its first body. Answers how many slots it took; 0 if none.
-    #[inline(always)]
+    /// Whether the next record of a source has been published.
+    #[inline]
+    pub(crate) fn has_next(&self, source: usize) -> bool {
+        let cursor = &self.cursors[source];
+        // SAFETY: the ring owns the slab, and `self` owns a share of the ring.
+        unsafe { cursor.track.slot(cursor.next) }.holds(cursor.next)
+    }
+
+    /// Copies the next records of a source to the beginning of `out`, as long as they have been
+    /// published, `wanted` says yes to their first bodies, and no `most` slots have been copied.
+    /// Answers how many slots that were: the last record may take some more than `most`, for which
+    /// `out` must have room, or it stays.
+    #[inline]
     pub(crate) fn take(
         &mut self,
         source: usize,
-        out: &mut Vec<Body>,
-        wanted: impl FnOnce(&Body) -> bool,
-    ) -> u64 {
+        out: &mut [Body],
+        most: usize,
+        wanted: impl Fn(&Body) -> bool,
+    ) -> usize {
         let cursor = &mut self.cursors[source];
-        // SAFETY: the ring owns the slab, and `self` owns a share of the ring.
-        let first = unsafe { cursor.track.slot(cursor.next) };
-        if !first.holds(cursor.next) {
-            return 0;
+        let (track, mut next) = (cursor.track, cursor.next);
+        let mut taken = 0;
+        while taken < most {
+            if cursor.is_behind {
+                prefetch_for_read(track.address(next + READ_AHEAD));
+            }
+            // SAFETY: the ring owns the slab, and `self` owns a share of the ring.
+            let first = unsafe { track.slot(next) };
+            if !first.holds(next) {
+                break;
+            }
+            // SAFETY: published, and not returned.
+            let body = unsafe { first.copy() };
+            if !wanted(&body) {
+                break;
+            }
+            let span = span_of(&body).min(track.capacity()) as usize;
+            let Some((head, tail)) = out
+                .get_mut(taken..taken + span)
+                .and_then(<[Body]>::split_first_mut)
+            else {
+                break;
+            };
+            *head = body;
+            for (ticket, place) in (next + 1..).zip(tail) {
+                // SAFETY: published with the record's first slot, and not returned.
+                *place = unsafe { track.slot(ticket).copy() };
+            }
+            taken += span;
+            next += span as u64;
         }
-        // SAFETY: published, and not returned.
-        let body = unsafe { first.copy() };
-        if !wanted(&body) {
-            return 0;
-        }
-        out.push(body);
-        let span = span_of(&body).min(cursor.track.capacity());
-        for index in 1..span {
-            // SAFETY: published with the record's first slot, and not returned.
-            out.push(unsafe { cursor.track.slot(cursor.next + index).copy() });
-        }
-        cursor.next += span;
-        span
+        cursor.next = next;
+        cursor.is_behind = taken >= most;
+        taken
     }
 
     /// Passes over the next record of a source, if it has been published and `unwanted` says yes to
@@ -215,6 +250,12 @@ impl Consumer {
         }
     }
 
+    /// Whether an owner has let go of a lane that is not free yet.
+    pub(crate) fn has_draining(&self) -> bool {
+        // Acquire: pairs with the Release in `Ring::let_go`.
+        self.ring.draining.load(Ordering::Acquire) > 0
+    }
+
     /// Frees the lane if its owner has let go and all of it has been read and returned. Answers
     /// the drops that no gap record told of.
     pub(crate) fn reap(&mut self, source: usize) -> Option<Drops> {
@@ -227,6 +268,8 @@ impl Consumer {
         // Before the lane is free: the bit belongs to the next owner from then on.
         self.ring.active[source / 64].fetch_and(!(1 << (source % 64)), Ordering::AcqRel);
         lane.free();
+        // Relaxed: only the consumer looks.
+        self.ring.draining.fetch_sub(1, Ordering::Relaxed);
         Some(untold)
     }
 

@@ -125,6 +125,9 @@ pub(crate) struct Ring {
     /// One bit per lane that may hold records. Set by the owner that acquired the lane, cleared by
     /// the consumer before it frees the lane.
     active: Box<[AtomicU64]>,
+    /// Lanes that were let go of and are not free yet. Counted up by their owners, down by the
+    /// consumer.
+    draining: AtomicU64,
     /// Whether there is a [`Consumer`].
     consumed: AtomicBool,
     /// Held while space is returned, and while somebody looks through what is left.
@@ -145,6 +148,7 @@ impl Ring {
             active: (0..layout.lanes.div_ceil(64))
                 .map(|_| AtomicU64::new(0))
                 .collect(),
+            draining: AtomicU64::new(0),
             consumed: AtomicBool::new(false),
             space: Mutex::new(()),
             _slab: slab,
@@ -169,6 +173,9 @@ impl Ring {
     pub(crate) fn let_go(&self, lane: LaneId) {
         // SAFETY: the id is proof of ownership, and it is gone now.
         unsafe { self.lanes[lane.0].let_go() }
+        // Release: pairs with the Acquire in `Consumer::has_draining`, behind which the lane is
+        // seen to be draining.
+        self.draining.fetch_add(1, Ordering::Release);
     }
 
     /// The lane itself, for the thread that owns it.

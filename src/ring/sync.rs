@@ -49,6 +49,11 @@ mod imp {
     }
 
     #[inline(always)]
+    pub(crate) fn prefetch_for_read<T>(target: *const T) {
+        crate::sys::prefetch::for_read(target.cast());
+    }
+
+    #[inline(always)]
     pub(crate) fn prefetch_for_write<T>(target: *const T) {
         crate::sys::prefetch::for_write(target.cast());
     }
@@ -71,6 +76,8 @@ mod imp {
     pub(crate) fn heavy_barrier() {
         fence(Ordering::SeqCst);
     }
+
+    pub(crate) fn prefetch_for_read<T>(_target: *const T) {}
 
     pub(crate) fn prefetch_for_write<T>(_target: *const T) {}
 }

@@ -516,6 +516,9 @@ impl Worker {
 
     /// Frees the lanes whose owners are gone.
     fn reap(&mut self) {
+        if !self.consumer.has_draining() {
+            return;
+        }
         for index in 0..self.consumer.active().len() {
             let source = self.consumer.active()[index];
             if let Some(untold) = self.consumer.reap(source) {

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::clock::Timeline;
-use crate::record::{Header, flags};
+use crate::record::{Header, MAX_SLOTS, flags};
 use crate::ring::consumer::Consumer;
 use crate::ring::slot::{BODY_WORDS, Body, span_of};
 
@@ -18,7 +18,11 @@ const SLOTS: usize = 4096;
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Staging {
+    /// Of these, the first `filled` are staged.
     slots: Vec<Body>,
+    filled: usize,
+    /// The sources that have something for this round.
+    ready: Vec<usize>,
     runs: Vec<Run>,
     /// The runs that have records left, by the time of their next one. Only within a merge.
     earliest: BinaryHeap<Reverse<(u64, usize)>>,
@@ -74,10 +78,10 @@ impl Staging {
     pub(crate) fn new() -> Self {
         // The last record of a round may begin in the last slot. Written once, so that the pages
         // are there.
-        let mut slots = vec![[1; BODY_WORDS]; SLOTS + crate::record::MAX_SLOTS + 1];
-        slots.clear();
         Staging {
-            slots,
+            slots: vec![[1; BODY_WORDS]; SLOTS + MAX_SLOTS],
+            filled: 0,
+            ready: Vec::new(),
             runs: Vec::new(),
             earliest: BinaryHeap::new(),
             horizon: u64::MAX,
@@ -93,7 +97,7 @@ impl Staging {
         timeline: &Timeline,
         now: u64,
     ) -> bool {
-        self.slots.clear();
+        self.filled = 0;
         self.runs.clear();
         // The latest stamp that may be taken.
         let mut latest = match times {
@@ -101,17 +105,21 @@ impl Staging {
             Times::Stamped { watermark } => watermark,
         };
         self.horizon = u64::MAX;
-        let sources = consumer.active().len();
-        for index in 0..sources {
-            let source = consumer.active()[index];
-            let share = (SLOTS - self.slots.len()) / (sources - index);
+        // Those that have nothing get no share. What they publish from now on is later than the
+        // watermark, or late.
+        self.ready.clear();
+        let active = consumer.active().iter().copied();
+        self.ready
+            .extend(active.filter(|&source| consumer.has_next(source)));
+        for index in 0..self.ready.len() {
+            let source = self.ready[index];
+            let rest = self.ready.len() - index;
+            let share = SLOTS.saturating_sub(self.filled) / rest;
             let budget = share.min(consumer.capacity(source) / 4).max(1);
-            let start = self.slots.len();
+            let start = self.filled;
             let wanted = |body: &Body| body[0] <= latest || names_its_time(body);
-            while self.slots.len() - start < budget
-                && consumer.take(source, &mut self.slots, wanted) > 0
-            {}
-            let more = self.slots.len() - start >= budget;
+            self.filled += consumer.take(source, self.room(budget), budget, wanted);
+            let more = self.filled - start >= budget;
             if more {
                 // What is later than the first record left behind would overtake it.
                 let left_behind = match times {
@@ -128,11 +136,11 @@ impl Staging {
                     }
                 }
             }
-            if self.slots.len() > start {
+            if self.filled > start {
                 let mut run = Run {
                     source,
                     next: start,
-                    end: self.slots.len(),
+                    end: self.filled,
                     time: 0,
                     more,
                 };
@@ -153,7 +161,7 @@ impl Staging {
         (times, timeline, now): (Times, &Timeline, u64),
         mut wanted: impl FnMut(usize, u64, &Body) -> bool,
     ) -> bool {
-        self.slots.clear();
+        self.filled = 0;
         self.runs.clear();
         self.horizon = u64::MAX;
         let mut records = 0;
@@ -161,17 +169,19 @@ impl Staging {
         for index in 0..sources {
             let source = consumer.active()[index];
             let rest = sources - index;
-            let share = ((SLOTS - self.slots.len()) / rest).max(1);
+            let share = (SLOTS.saturating_sub(self.filled) / rest).max(1);
             let most = (most - records).div_ceil(rest).min(SLOTS);
-            let start = self.slots.len();
+            let start = self.filled;
             let mut taken = 0;
-            while taken < most && self.slots.len() - start < share {
+            while taken < most && self.filled - start < share {
                 if consumer.pass(source, |ticket, body| !wanted(source, ticket, body)) {
                     continue;
                 }
-                if consumer.take(source, &mut self.slots, |_| true) == 0 {
+                let slots = consumer.take(source, self.room(1), 1, |_| true);
+                if slots == 0 {
                     break;
                 }
+                self.filled += slots;
                 taken += 1;
             }
             records += taken;
@@ -179,7 +189,7 @@ impl Staging {
                 let mut run = Run {
                     source,
                     next: start,
-                    end: self.slots.len(),
+                    end: self.filled,
                     time: 0,
                     more: false,
                 };
@@ -188,6 +198,17 @@ impl Staging {
             }
         }
         records > 0
+    }
+
+    /// Room for so many slots, and for the rest of a record that begins in the last of them. Makes
+    /// some if hundreds of sources have long records at once.
+    #[inline]
+    fn room(&mut self, slots: usize) -> &mut [Body] {
+        let least = self.filled + slots + MAX_SLOTS - 1;
+        if self.slots.len() < least {
+            self.slots.resize(least, [0; BODY_WORDS]);
+        }
+        &mut self.slots[self.filled..]
     }
 
     /// Leaves to the consumer what was staged and not handed out: it will be read again.

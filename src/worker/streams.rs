@@ -27,7 +27,7 @@ pub(crate) struct Streams {
 }
 
 /// A stream is handed over when it is as long as this, and at the end of a round.
-const FULL: usize = 128 << 10;
+const FULL: usize = 512 << 10;
 
 /// What goes to some sinks.
 pub(super) struct Stream {
