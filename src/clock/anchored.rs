@@ -72,10 +72,12 @@ impl Piece {
     /// The time so many ticks after the anchor.
     #[inline]
     fn after(&self, ticks: u64) -> u64 {
-        let slewed = ticks.min(self.slew_ticks);
-        // Rounded once, so that there is no way back where the rates meet.
-        let nanos = u128::from(slewed) * u128::from(self.slew_rate)
-            + u128::from(ticks - slewed) * u128::from(self.rate);
+        let at = |ticks: u64, rate: u64| u128::from(ticks) * u128::from(rate);
+        let nanos = match ticks.checked_sub(self.slew_ticks) {
+            None | Some(0) => at(ticks, self.slew_rate),
+            // Rounded once, so that there is no way back where the rates meet.
+            Some(beyond) => at(self.slew_ticks, self.slew_rate) + at(beyond, self.rate),
+        };
         self.unix.saturating_add(whole(nanos))
     }
 

@@ -178,6 +178,7 @@ impl Custom {
             occurrence: Occurrence {
                 unix_nanos,
                 thread,
+                thread_is_plain: false,
                 thread_id: 0,
                 number: 0,
                 context: Context::default(),

@@ -101,14 +101,8 @@ impl Lines {
         statement: u32,
         occurrence: &Occurrence<'_>,
     ) -> Level {
-        if !matches!(self.programs.get(statement as usize), Some(Some(_))) && !self.learn(statement)
-        {
-            let text = format!("<record of unknown statement {statement}>");
-            self.put(out, Subject::own(None, UNKNOWN, &text), occurrence);
-            return Level::Error;
-        }
         let Some(Some(program)) = self.programs.get(statement as usize) else {
-            return Level::Error;
+            return self.first_record::<E>(out, statement, occurrence);
         };
         let (clocks, scratch) = (&mut self.clocks, &mut self.scratch);
         let start = out.len();
@@ -133,6 +127,23 @@ impl Lines {
         level
     }
 
+    /// As [`record`](Self::record), of a statement that is seen for the first time.
+    #[cold]
+    #[inline(never)]
+    fn first_record<E: Escaping>(
+        &mut self,
+        out: &mut Output,
+        statement: u32,
+        occurrence: &Occurrence<'_>,
+    ) -> Level {
+        if self.learn(statement) {
+            return self.record_escaped::<E>(out, statement, occurrence);
+        }
+        let text = format!("<record of unknown statement {statement}>");
+        self.put(out, Subject::own(None, UNKNOWN, &text), occurrence);
+        Level::Error
+    }
+
     /// A line that no statement describes: one of the logger's own.
     pub(crate) fn notice(
         &mut self,
@@ -145,6 +156,7 @@ impl Lines {
         let occurrence = Occurrence {
             unix_nanos,
             thread,
+            thread_is_plain: false,
             thread_id: 0,
             number: 0,
             context: Context::default(),
@@ -173,9 +185,7 @@ impl Lines {
         self.programs.clear();
     }
 
-    /// Compiles a statement that is seen for the first time; false if there is none with this id.
-    #[cold]
-    #[inline(never)]
+    /// Compiles a statement; false if there is none with this id.
     fn learn(&mut self, id: u32) -> bool {
         let Some(statement) = callsite::statement(id) else {
             return false;

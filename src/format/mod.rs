@@ -57,6 +57,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::level::Level;
 use custom::{Custom, Own};
+use escape::{Escaping as _, Quoted};
 use lines::Layout;
 
 /// Any of the formats that there are, and any [`Format`] of the program's own. Made by `into`.
@@ -240,6 +241,11 @@ impl Formatter {
             Formatter::Custom(custom) => custom.lock().panics(),
         }
     }
+}
+
+/// Whether the text can stand in any format as it is, as far as can be told quickly.
+pub(crate) fn is_plain(text: &[u8]) -> bool {
+    Quoted::is_plain(text)
 }
 
 /// Appends a value as a specification says that names no other values.

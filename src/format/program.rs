@@ -34,6 +34,8 @@ pub(crate) struct Occurrence<'a> {
     pub(crate) unix_nanos: u64,
     /// The name of the thread that wrote the record, as UTF-8 if it is well.
     pub(crate) thread: &'a [u8],
+    /// Whether that can stand in any format as it is; false if nobody has looked.
+    pub(crate) thread_is_plain: bool,
     /// The kernel's number of that thread; 0 if it is not known.
     pub(crate) thread_id: u64,
     /// The record's number in this log, from 1.
@@ -318,7 +320,11 @@ impl Program {
                     continue;
                 }
                 Action::Thread => {
-                    line.bytes(escaped::<E>(occurrence.thread, scratch));
+                    if occurrence.thread_is_plain {
+                        line.bytes(occurrence.thread);
+                    } else {
+                        line.bytes(escaped::<E>(occurrence.thread, scratch));
+                    }
                     continue;
                 }
                 Action::Char => {

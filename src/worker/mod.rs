@@ -874,6 +874,7 @@ impl Delivery {
         let occurrence = Occurrence {
             unix_nanos: time,
             thread: thread.as_bytes(),
+            thread_is_plain: thread.is_plain(),
             thread_id: thread.id(),
             number: self.rendered,
             context,

@@ -144,7 +144,7 @@ impl Staging {
                     time: 0,
                     more,
                 };
-                run.time = self.time_at(run.next, times, timeline, now);
+                run.time = self.time_of(&self.slots[run.next], times, timeline, now);
                 self.runs.push(run);
             }
         }
@@ -193,7 +193,7 @@ impl Staging {
                     time: 0,
                     more: false,
                 };
-                run.time = self.time_at(start, times, timeline, now);
+                run.time = self.time_of(&self.slots[start], times, timeline, now);
                 self.runs.push(run);
             }
         }
@@ -271,11 +271,15 @@ impl Staging {
             let others = self.earliest.peek().map_or(u64::MAX, |next| next.0.0);
             let bound = self.horizon.min(others);
             let mut run = self.runs[index];
-            while run.next < run.end && run.time <= bound && records < most {
+            let mut rest = &self.slots[run.next..run.end];
+            while let Some(body) = rest.first() {
+                if run.time > bound || records == most {
+                    break;
+                }
                 records += 1;
-                let body = &self.slots[run.next];
-                let slots = span_of(body) as usize;
-                let words = self.slots[run.next..(run.next + slots).min(run.end)].as_flattened();
+                let (record, after) = rest
+                    .split_at_checked(span_of(body) as usize)
+                    .unwrap_or((rest, &[]));
                 let (header, length) = Header::read(body);
                 each(Staged {
                     source: run.source,
@@ -285,14 +289,15 @@ impl Staging {
                         header.stamp
                     },
                     header,
-                    payload: &words[2..],
+                    payload: &record.as_flattened()[2..],
                     length,
                 });
-                run.next += slots;
-                if run.next < run.end {
-                    run.time = self.time_at(run.next, times, timeline, now);
+                rest = after;
+                if let Some(next) = rest.first() {
+                    run.time = self.time_of(next, times, timeline, now);
                 }
             }
+            run.next = run.end - rest.len();
             self.runs[index] = run;
             if run.next < run.end {
                 self.earliest.push(Reverse((run.time, index)));
@@ -301,10 +306,11 @@ impl Staging {
         records
     }
 
-    /// The time by which the record at `slot` is merged. One that the caller named may lie in the
-    /// future: it then comes last in its round.
-    fn time_at(&self, slot: usize, times: Times, timeline: &Timeline, now: u64) -> u64 {
-        let header = Header::read(&self.slots[slot]).0;
+    /// The time by which the record with this first body is merged. One that the caller named may lie
+    /// in the future: it then comes last in its round.
+    #[inline(always)]
+    fn time_of(&self, body: &Body, times: Times, timeline: &Timeline, now: u64) -> u64 {
+        let header = Header::read(body).0;
         if header.flags & flags::AT != 0 {
             header.stamp.min(self.horizon)
         } else {

@@ -5,6 +5,7 @@ use std::panic::catch_unwind;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use crate::format;
 use crate::sys;
 
 /// The most bytes of a thread's name that are kept.
@@ -19,6 +20,8 @@ const REMEMBERED: usize = 256;
 pub(crate) struct ThreadName {
     bytes: [u8; LENGTH],
     length: usize,
+    /// Whether no format has to escape any of it. Found out once, as it is in every line.
+    is_plain: bool,
     /// The kernel's number of the thread; 0 if it is not known.
     id: u64,
 }
@@ -43,7 +46,12 @@ impl ThreadName {
         }
         let mut bytes = [0; LENGTH];
         bytes[..length].copy_from_slice(&name.as_bytes()[..length]);
-        ThreadName { bytes, length, id }
+        ThreadName {
+            bytes,
+            length,
+            is_plain: format::is_plain(&bytes[..length]),
+            id,
+        }
     }
 
     fn number(id: u64) -> Self {
@@ -52,6 +60,10 @@ impl ThreadName {
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
+    }
+
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     pub(crate) fn id(&self) -> u64 {

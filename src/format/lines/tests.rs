@@ -24,6 +24,7 @@ fn occurrence<'a>(thread: &'a [u8], payload: &'a [u8]) -> Occurrence<'a> {
     Occurrence {
         unix_nanos: TIME,
         thread,
+        thread_is_plain: false,
         thread_id: 77,
         number: 5,
         context: Context::default(),
