@@ -1,7 +1,7 @@
 //! Any value with any specification: the log says what `format!` says.
 //!
-//! Both are generated. What a format string cannot take at run time, the flags, comes from a table
-//! of literals; widths and precisions are arguments.
+//! Values, widths and precisions are generated. What a format string cannot take at run time, the
+//! flags, comes from tables of literals, all of which every value is logged with.
 
 mod support;
 
@@ -77,32 +77,80 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// A function per literal that logs a value, and one that formats it.
+/// What logs a value, and what formats it, with a width and a precision.
+type Specification<T> = (
+    fn(&RingLogger, &T, usize, usize) -> Outcome,
+    fn(&T, usize, usize) -> String,
+);
+
+/// The specifications that these literals are.
 macro_rules! specifications {
     ($($spec:literal)+) => {
-        type Log = fn(&RingLogger, &Value, usize, usize) -> Outcome;
-        type Format = fn(&Value, usize, usize) -> String;
-
-        #[allow(unused_variables)]
-        const SPECIFICATIONS: &[(Log, Format)] = &[$((
-            |logger, value, w, p| specifications!(@log $spec, logger, value, w, p),
-            |value, w, p| specifications!(@format $spec, value, w, p),
-        )),+];
-    };
-    (@log $spec:literal, $logger:ident, $value:ident, $w:ident, $p:ident) => {
-        info!(logger: $logger, $spec, $value, w = $w, p = $p)
-    };
-    (@format $spec:literal, $value:ident, $w:ident, $p:ident) => {
-        format!($spec, $value, w = $w, p = $p)
+        &[$((
+            |logger, value, w, p| info!(logger: logger, $spec, value, w = w, p = p),
+            |value, w, p| format!($spec, value, w = w, p = p),
+        )),+]
     };
 }
 
-specifications! {
-    "{:?} {w} {p}" "{:#?} {w} {p}" "{:x?} {w} {p}" "{:#X?} {w} {p}" "{:+?} {w} {p}"
-    "{:w$?} {p}" "{:<w$?} {p}" "{:^w$?} {p}" "{:>w$?} {p}" "{:#w$?} {p}" "{:0w$?} {p}"
-    "{:+0w$?} {p}" "{:#0w$x?} {p}" "{:0w$X?} {p}" "{:*<w$?} {p}" "{:é^+w$?} {p}" "{:🦀>#w$?} {p}"
-    "{:.p$?} {w}" "{:#.p$?} {w}" "{:+.p$?} {w}" "{:.p$x?} {w}"
-    "{:w$.p$?}" "{:<w$.p$?}" "{:^+w$.p$?}" "{:->#w$.p$?}" "{:0w$.p$?}" "{:+#0w$.p$x?}"
+/// A type that has `{}`, and `{:x}` and `{:e}` if it says so.
+trait Shown: Sized + 'static {
+    const SPECIFICATIONS: &'static [&'static [Specification<Self>]];
+}
+
+macro_rules! shown {
+    ($($type:ty: $($kind:ident)*;)*) => {$(
+        impl Shown for $type {
+            const SPECIFICATIONS: &'static [&'static [Specification<Self>]] =
+                &[$(shown!(@$kind)),*];
+        }
+    )*};
+    (@display) => {
+        specifications! {
+            "{} {w} {p}" "{:#} {w} {p}" "{:+} {w} {p}" "{:w$} {p}" "{:<w$} {p}" "{:^w$} {p}"
+            "{:>w$} {p}" "{:0w$} {p}" "{:+0w$} {p}" "{:*<w$} {p}" "{:é^+w$} {p}" "{:🦀>#w$} {p}"
+            "{:.p$} {w}" "{:+.p$} {w}" "{:w$.p$}" "{:<w$.p$}" "{:^+w$.p$}" "{:0w$.p$}" "{:->#w$.p$}"
+        }
+    };
+    (@radix) => {
+        specifications! {
+            "{:x} {w} {p}" "{:X} {w} {p}" "{:o} {w} {p}" "{:b} {w} {p}" "{:#x} {w} {p}"
+            "{:#X} {w} {p}" "{:#o} {w} {p}" "{:#b} {w} {p}" "{:+x} {w} {p}" "{:w$x} {p}"
+            "{:<w$X} {p}" "{:^#w$o} {p}" "{:0w$b} {p}" "{:#0w$x} {p}" "{:*>+#w$X} {p}"
+        }
+    };
+    (@exponent) => {
+        specifications! {
+            "{:e} {w} {p}" "{:E} {w} {p}" "{:+e} {w} {p}" "{:#E} {w} {p}" "{:w$e} {p}"
+            "{:<w$E} {p}" "{:0w$e} {p}" "{:.p$e} {w}" "{:+.p$E} {w}" "{:w$.p$e}" "{:é^+w$.p$E}"
+            "{:+0w$.p$e}"
+        }
+    };
+    (@debug) => {
+        specifications! {
+            "{:?} {w} {p}" "{:#?} {w} {p}" "{:x?} {w} {p}" "{:#X?} {w} {p}" "{:+?} {w} {p}"
+            "{:w$?} {p}" "{:<w$?} {p}" "{:^w$?} {p}" "{:>w$?} {p}" "{:#w$?} {p}" "{:0w$?} {p}"
+            "{:+0w$?} {p}" "{:#0w$x?} {p}" "{:0w$X?} {p}" "{:*<w$?} {p}" "{:é^+w$?} {p}"
+            "{:🦀>#w$?} {p}" "{:.p$?} {w}" "{:#.p$?} {w}" "{:+.p$?} {w}" "{:.p$x?} {w}" "{:w$.p$?}"
+            "{:<w$.p$?}" "{:^+w$.p$?}" "{:->#w$.p$?}" "{:0w$.p$?}" "{:+#0w$.p$x?}"
+        }
+    };
+}
+
+shown! {
+    Value: debug;
+    i8: display radix exponent;
+    i64: display radix exponent;
+    u128: display radix exponent;
+    f32: display exponent;
+    f64: display exponent;
+    bool: display;
+    char: display;
+    String: display;
+    Symbol: display;
+    Fixed: display;
+    IpAddr: display;
+    SocketAddr: display;
 }
 
 /// What text output makes of text from outside.
@@ -123,6 +171,46 @@ fn escaped(text: &str) -> String {
     out
 }
 
+/// A logger, and the texts that it should log.
+struct Said {
+    logger: RingLogger,
+    memory: Memory,
+    expected: Vec<String>,
+}
+
+impl Said {
+    fn new() -> Self {
+        let memory = Memory::new();
+        Said {
+            logger: RingLogger::builder()
+                .overflow(Overflow::Block)
+                .sink(memory.clone())
+                .build()
+                .unwrap(),
+            memory,
+            expected: Vec::new(),
+        }
+    }
+
+    /// Logs the value with each specification.
+    fn say<T: Shown>(&mut self, value: &T, width: usize, precision: usize) {
+        for (log, format) in T::SPECIFICATIONS.iter().copied().flatten() {
+            let outcome = log(&self.logger, value, width, precision);
+            assert_eq!(outcome, Outcome::Accepted);
+            self.expected
+                .push(escaped(&format(value, width, precision)));
+        }
+    }
+
+    fn check(self) -> Result<(), TestCaseError> {
+        self.logger.shutdown(LONG);
+        let log = support::Log::of(&self.memory);
+        prop_assert_eq!(log.texts(), self.expected);
+        prop_assert_eq!(self.logger.stats().cut, 0);
+        Ok(())
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 60 }))]
 
@@ -130,22 +218,42 @@ proptest! {
     fn any_value_with_any_specification_is_logged_as_it_is_formatted(
         values in prop::collection::vec((value(), 0..40_usize, 0..20_usize), 1..4),
     ) {
-        let memory = Memory::new();
-        let logger = RingLogger::builder()
-            .overflow(Overflow::Block)
-            .sink(memory.clone())
-            .build()
-            .unwrap();
-        let mut expected = Vec::new();
+        let mut said = Said::new();
         for (value, width, precision) in &values {
-            for (log, format) in SPECIFICATIONS {
-                prop_assert_eq!(log(&logger, value, *width, *precision), Outcome::Accepted);
-                expected.push(escaped(&format(value, *width, *precision)));
-            }
+            said.say(value, *width, *precision);
         }
-        logger.shutdown(LONG);
-        let log = support::Log::of(&memory);
-        prop_assert_eq!(log.texts(), expected);
-        prop_assert_eq!(logger.stats().cut, 0);
+        said.check()?;
+    }
+
+    #[test]
+    fn any_value_that_has_a_plain_form_is_logged_as_it_is_formatted(
+        integers in any::<(i8, i64, u128)>(),
+        floats in any::<(f32, f64)>(),
+        // Bits that are far from evenly distributed numbers.
+        bits in any::<(u32, u64)>(),
+        (flag, letter, text) in (any::<bool>(), any::<char>(), ".{0,12}"),
+        symbol in "[a-zé]{0,8}",
+        price in any::<(i64, i8)>(),
+        (ip, socket) in any::<(IpAddr, SocketAddr)>(),
+        (width, precision) in (0..40_usize, 0..20_usize),
+    ) {
+        let mut said = Said::new();
+        said.say(&integers.0, width, precision);
+        said.say(&integers.1, width, precision);
+        said.say(&integers.2, width, precision);
+        for float in [floats.0, f32::from_bits(bits.0)] {
+            said.say(&float, width, precision);
+        }
+        for float in [floats.1, f64::from_bits(bits.1)] {
+            said.say(&float, width, precision);
+        }
+        said.say(&flag, width, precision);
+        said.say(&letter, width, precision);
+        said.say(&text, width, precision);
+        said.say(&Symbol::new(&symbol).unwrap(), width, precision);
+        said.say(&Fixed::new(price.0, price.1), width, precision);
+        said.say(&ip, width, precision);
+        said.say(&socket, width, precision);
+        said.check()?;
     }
 }

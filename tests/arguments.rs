@@ -1,4 +1,5 @@
-//! Every type that a record stores typed says what `format!` says, with every specification.
+//! Every type that a record stores typed says what `format!` says, with every specification, and is
+//! not formatted at the call: the statements are `typed;`.
 
 mod support;
 
@@ -10,7 +11,7 @@ use std::num::{NonZero, Saturating, Wrapping};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::*;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use ringlog::sink::Memory;
 use ringlog::{Fixed, Outcome, Overflow, RingLogger, Symbol, info};
@@ -55,14 +56,27 @@ impl Said {
 
 /// Logs with each specification, and expects what `format!` makes of the same.
 macro_rules! say {
-    ($said:ident, [$($spec:literal)+] $value:expr) => {{
+    ($said:ident, [$($spec:literal)+] $value:expr) => {
+        say!(@each typed $said, [$($spec)+] $value)
+    };
+    // The same where the value may be formatted at the call.
+    ($said:ident, any [$($spec:literal)+] $value:expr) => {
+        say!(@each any $said, [$($spec)+] $value)
+    };
+    (@each $kind:ident $said:ident, [$($spec:literal)+] $value:expr) => {{
         let value = &$value;
         $(
-            let outcome = info!(logger: &$said.logger, $spec, value);
+            let outcome = say!(@log $kind &$said.logger, $spec, value);
             assert_eq!(outcome, Outcome::Accepted);
             $said.expected.borrow_mut().push(format!($spec, value));
         )+
     }};
+    (@log typed $logger:expr, $spec:literal, $value:ident) => {
+        info!(typed; logger: $logger, $spec, $value)
+    };
+    (@log any $logger:expr, $spec:literal, $value:ident) => {
+        info!(logger: $logger, $spec, $value)
+    };
 }
 
 /// Every specification that `{:?}` has, more or less.
@@ -91,6 +105,67 @@ macro_rules! say_integer {
         say_display!($said, $value);
         say!($said, ["{:x}" "{:#X}" "{:o}" "{:#b}" "{:#010x}"] $value);
     )+};
+}
+
+#[test]
+fn numbers_and_text_are_formatted_as_by_the_standard_library() {
+    let said = Said::new();
+    macro_rules! say_integers {
+        ($($integer:ident)+) => {$(
+            for value in [$integer::MIN, $integer::MAX, 0, 7, 100] {
+                say_integer!(said, value);
+            }
+            say!(said, ["{:e}" "{:E}" "{:.1e}" "{:+.0E}" "{:20.3e}" "{:<020.2E}"] $integer::MAX);
+        )+};
+    }
+    say_integers!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize);
+    macro_rules! say_floats {
+        ($($float:ident)+) => {$(
+            for value in [
+                0.0, -0.0, 0.1, -1.5, 101.25, 1e-7, 1e15, 1e16, 123_456_789.125, 0.5, 2.5,
+                $float::MAX, $float::MIN_POSITIVE, $float::EPSILON, $float::NAN,
+                $float::INFINITY, $float::NEG_INFINITY,
+            ] {
+                say_debug!(said, value);
+                say_display!(said, value);
+                say!(said, ["{:e}" "{:E}" "{:.2e}" "{:+.0E}" "{:20e}" "{:<020.3E}"] value);
+            }
+        )+};
+    }
+    say_floats!(f32 f64);
+    for value in [true, false] {
+        say_debug!(said, value);
+        say_display!(said, value);
+    }
+    for value in ['x', '\'', 'é', '🦀'] {
+        say_debug!(said, value);
+        say_display!(said, value);
+    }
+    for value in ["", "text", "größer €", "say \"hi\" \\ 'x'", "🦀🦀"] {
+        say_debug!(said, value, String::from(value));
+        say_display!(said, value, String::from(value));
+    }
+    say_debug!(said, ());
+    said.check();
+}
+
+#[test]
+fn an_instant_is_logged_as_the_time_since() {
+    let said = Said::new();
+    let Some(past) = Instant::now().checked_sub(Duration::from_secs(90)) else {
+        return;
+    };
+    let outcome = info!(typed; logger: &said.logger, "{:?} {:.0?}", past, Some(past));
+    assert_eq!(outcome, Outcome::Accepted);
+    let most = past.elapsed().as_secs_f64();
+    said.logger.shutdown(LONG);
+    let log = Log::of(&said.memory);
+    let (since, rounded) = log.texts()[0].split_once(' ').unwrap();
+    let since: f64 = since.strip_suffix('s').unwrap().parse().unwrap();
+    assert!((90.0..=most).contains(&since), "{since}");
+    let rounded = rounded.strip_prefix("Some(").unwrap();
+    let rounded: f64 = rounded.strip_suffix("s)").unwrap().parse().unwrap();
+    assert!(rounded.fract() == 0.0 && rounded >= 90.0, "{rounded}");
 }
 
 #[test]
@@ -349,8 +424,8 @@ fn pointers_and_threads_are_formatted_as_by_the_standard_library() {
     say_debug!(said, std::ptr::null::<u8>(), std::thread::current().id());
     say!(said, ["{:p}" "{:#p}" "{:30p}" "{:#30p}" "{:<30p}" "{:030p}"] pointer);
     say!(said, ["{:p}" "{:#p}" "{:30p}"] &number);
-    say!(said, ["{:p}"] text);
-    say!(said, ["{:p}"] Box::new(5));
+    say!(said, any ["{:p}"] text);
+    say!(said, any ["{:p}"] Box::new(5));
     said.check();
 }
 

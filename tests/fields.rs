@@ -88,6 +88,12 @@ fn the_syntax_of_tracing_is_understood() {
     const NAME: &str = "constant";
     assert_eq!(said!({ NAME } = 1, "named"), "named constant=1");
     assert_eq!(
+        said!({ order_id, px = p, %side, ?kind, user.name = n, }, "filled {qty} {}", "lots"),
+        r#"filled 3 lots order_id=17 px=101.25 side="buy side" kind=Kind user.name=ann"#
+    );
+    assert_eq!(said!({ order_id }), "order_id=17");
+    assert_eq!(said!({ { NAME } = 1 }, "named"), "named constant=1");
+    assert_eq!(
         said!(r#type = 1, match = 2, "keywords"),
         "keywords type=1 match=2"
     );
@@ -109,6 +115,14 @@ fn the_syntax_of_log_is_understood() {
     assert_eq!(
         said!(side:display, kind:debug, error:err; "words"),
         r#"words side="buy side" kind=Kind error="invalid digit found in string""#
+    );
+    assert_eq!(
+        said!(target: "engine", order_id, px = p; "with a target"),
+        "with a target order_id=17 px=101.25"
+    );
+    assert_eq!(
+        said!(user.name = 1, self_trade = false,; "dots"),
+        "dots user.name=1 self_trade=false"
     );
     assert_eq!(
         said!("name" = 1, "b":? = 2; "literals"),

@@ -9,6 +9,7 @@
 //! %side  ?kind                shown as `{}` and as `{:?}` do
 //! side = %s  kind = ?k        the same for any expression
 //! side:% = s  kind:? = k      the same in the syntax of `log`; also `:display`, `:debug`, `:err`
+//! { order_id, px = p }        any of these in braces
 //! ```
 
 use proc_macro::{Delimiter, Spacing, TokenStream, TokenTree};

@@ -266,7 +266,16 @@ impl Head {
             self.limit = Some(limit);
             return Ok(());
         }
-        self.fields.push(field::parse(part)?);
+        match part {
+            // All fields in braces, as `tracing` has it.
+            [TokenTree::Group(group)] if group.delimiter() == Delimiter::Brace => {
+                let tokens: Vec<TokenTree> = group.stream().into_iter().collect();
+                for part in split(&tokens) {
+                    self.fields.push(field::parse(part.tokens)?);
+                }
+            }
+            _ => self.fields.push(field::parse(part)?),
+        }
         Ok(())
     }
 }

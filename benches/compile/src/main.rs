@@ -35,7 +35,7 @@ struct Library {
     import: &'static str,
 }
 
-const LIBRARIES: [Library; 4] = [
+const LIBRARIES: [Library; 5] = [
     Library {
         name: "nothing",
         dependency: "",
@@ -49,6 +49,14 @@ const LIBRARIES: [Library; 4] = [
     Library {
         name: "tracing",
         dependency: "tracing = \"=0.1.44\"",
+        import: "use tracing::{debug, error, info, trace, warn};",
+    },
+    // The statements are the same; this is about the clean build: what it takes to have what is
+    // logged written to a file by a thread of its own, which `tracing` alone does not do.
+    Library {
+        name: "tracing-appender",
+        dependency: "tracing = \"=0.1.44\"\ntracing-subscriber = \"=0.3.23\"\n\
+                     tracing-appender = \"=0.2.5\"",
         import: "use tracing::{debug, error, info, trace, warn};",
     },
     Library {
