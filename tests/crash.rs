@@ -220,6 +220,40 @@ fn a_crash_that_another_process_sends_names_it() {
     assert_eq!(ended.log().records().count(), 100);
 }
 
+/// Handlers that are installed later may call those before them by the signal's number alone.
+#[test]
+fn a_handler_that_passes_on_nothing_but_the_signal_does_not_crash_the_crash() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static BEFORE: AtomicUsize = AtomicUsize::new(0);
+    extern "C" fn later(signal: libc::c_int) {
+        type Handler = extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void);
+        // SAFETY: it is the handler that was there before, which is of this type.
+        let before =
+            unsafe { std::mem::transmute::<usize, Handler>(BEFORE.load(Ordering::Relaxed)) };
+        before(signal, ptr::null_mut(), ptr::null_mut());
+    }
+    let name = "a_handler_that_passes_on_nothing_but_the_signal_does_not_crash_the_crash";
+    if is_child() {
+        let logger = logger();
+        log(&logger, 100);
+        // SAFETY: all zeros are a valid action, and the function is a handler.
+        unsafe {
+            let mut before: libc::sigaction = std::mem::zeroed();
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = later as *const () as usize;
+            assert_eq!(libc::sigaction(libc::SIGABRT, &action, &mut before), 0);
+            BEFORE.store(before.sa_sigaction, Ordering::Relaxed);
+        }
+        ready();
+        std::process::abort();
+    }
+    let ended = Process::start(name, "").end();
+    assert_eq!(ended.signal(), Some(libc::SIGABRT), "{}", ended.stderr);
+    let last = last_line(&ended);
+    assert!(last.contains("crashed: SIGABRT (signal 6)"), "{last}");
+    assert_eq!(ended.log().records().count(), 100);
+}
+
 #[test]
 fn a_consumer_that_crashes_does_not_wait_for_itself() {
     let name = "a_consumer_that_crashes_does_not_wait_for_itself";

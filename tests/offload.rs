@@ -118,7 +118,9 @@ fn a_sink_that_blocks_for_ever_delays_nobody_and_is_named_at_the_deadline() {
             logger.flush(Duration::from_millis(20)),
             Err(FlushError::TimedOut)
         );
-        assert_eq!(entries(&here.contents()).len() as u64, number + 1);
+        wait_for("the other sink to have it", || {
+            entries(&here.contents()).len() as u64 == number + 1
+        });
     }
     // Taken by one sink, and not by the other.
     assert_eq!((logger.stats().written, logger.stats().in_ring), (0, 20));

@@ -9,13 +9,13 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use libc::{c_int, c_void, siginfo_t};
+use libc::c_int;
 
 use super::{live, rescue};
 use crate::error::SignalError;
 use crate::format::date_and_time;
 use crate::sys::crash::{self, Cause};
-use crate::sys::signal::{self, Disposition, KeepErrno};
+use crate::sys::signal::{self, Caught, Disposition};
 use crate::sys::thread;
 
 /// The signals, and their names.
@@ -61,12 +61,11 @@ pub(super) fn restart_in_child() {
     }
 }
 
-extern "C" fn handler(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    let _errno = KeepErrno::new();
+fn handler(caught: &Caught) {
+    let signal = caught.signal;
     let patience = Duration::from_nanos(PATIENCE.load(Ordering::Relaxed));
     let me = thread::id();
-    // SAFETY: the kernel gave it to this handler.
-    let cause = unsafe { Cause::read(info) };
+    let cause = Cause::of(caught);
     match CRASHING.compare_exchange(0, me, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => {
             // In the child of a fork, the loggers are the parent's.
@@ -83,13 +82,12 @@ extern "C" fn handler(signal: c_int, info: *mut siginfo_t, context: *mut c_void)
     if !cause.comes_again() && signal::disposition(signal) == Disposition::Handler {
         // It is for that handler to say whether this is the end.
         CRASHING.store(0, Ordering::Release);
-        signal::chain(signal, info, context);
+        caught.chain();
         return;
     }
     signal::restore(signal);
     if !cause.comes_again() {
-        // SAFETY: the kernel gave it to this handler.
-        unsafe { signal::raise_again(signal, info) };
+        caught.send_again();
     }
     // Otherwise the instruction runs again, and crashes again.
 }

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use libc::{c_int, c_void, siginfo_t};
+use libc::c_int;
 
 use super::core::Core;
 use super::{live, rescue};
 use crate::error::SignalError;
 use crate::sys;
-use crate::sys::signal::{self, Bell, Disposition, KeepErrno};
+use crate::sys::signal::{self, Bell, Caught, Disposition};
 
 /// The signals, and their names.
 const SIGNALS: [(c_int, &str); 4] = [
@@ -88,8 +88,8 @@ pub(super) fn restart_in_child() -> std::io::Result<()> {
     start()
 }
 
-extern "C" fn handler(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    let _errno = KeepErrno::new();
+fn handler(caught: &Caught) {
+    let signal = caught.signal;
     let is_reopening = signal == libc::SIGHUP;
     // The child of a fork has the handler, and nobody who hears the bell.
     let is_heard = PROCESS.load(Ordering::Acquire) == signal::process();
@@ -98,13 +98,12 @@ extern "C" fn handler(signal: c_int, info: *mut siginfo_t, context: *mut c_void)
         BELL.ring();
     }
     // One that was installed later, and calls this one, is the program's as well.
-    if signal::disposition(signal) == Disposition::Handler || !signal::is_in_place(signal, handler)
-    {
+    if signal::disposition(signal) == Disposition::Handler || !signal::is_in_place(signal) {
         if !is_reopening && is_heard {
             rescue::write_out(BEFORE_HANDLERS);
         }
         // What comes of it is for the program to decide: it may live on, and log.
-        signal::chain(signal, info, context);
+        caught.chain();
         return;
     }
     if is_reopening && is_heard {

@@ -5,7 +5,9 @@ use std::io;
 use std::mem::zeroed;
 use std::ptr;
 
-use libc::{c_int, siginfo_t};
+use libc::c_int;
+
+use super::signal::Caught;
 
 /// The codes of a signal that an instruction did not cause, though they are positive.
 const BUS_MCEERR_AO: c_int = 5;
@@ -20,21 +22,20 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// # Safety
-    ///
-    /// `info` is what the kernel gave to the handler of a signal that crashes.
-    pub(crate) unsafe fn read(info: *const siginfo_t) -> Cause {
-        // SAFETY: by contract; which of the fields is there is told by the code.
-        unsafe {
-            let code = (*info).si_code;
-            if code > 0 && !((*info).si_signo == libc::SIGBUS && code == BUS_MCEERR_AO) {
-                Cause::Fault {
-                    address: (*info).si_addr() as u64,
-                }
-            } else {
-                Cause::Sent {
-                    process: (*info).si_pid() as u64,
-                }
+    /// Of a signal that crashes.
+    pub(crate) fn of(caught: &Caught) -> Cause {
+        let Some(info) = caught.info() else {
+            return Cause::Sent { process: 0 };
+        };
+        if info.si_code > 0 && !(info.si_signo == libc::SIGBUS && info.si_code == BUS_MCEERR_AO) {
+            Cause::Fault {
+                // SAFETY: the code says that there is an address.
+                address: unsafe { info.si_addr() } as u64,
+            }
+        } else {
+            Cause::Sent {
+                // SAFETY: the code says that there is a process.
+                process: unsafe { info.si_pid() } as u64,
             }
         }
     }

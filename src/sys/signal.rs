@@ -17,8 +17,11 @@ use std::time::Duration;
 
 use libc::{c_int, c_void, siginfo_t};
 
-/// A signal handler.
-pub(crate) type Handler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
+/// A signal handler of this crate's. `errno` is afterwards as it was before.
+pub(crate) type Handler = fn(&Caught);
+
+/// One as the kernel calls it, if it was installed with `SA_SIGINFO`.
+type KernelHandler = extern "C" fn(c_int, *mut siginfo_t, *mut c_void);
 
 /// Signals are numbered below this.
 const SIGNALS: usize = 65;
@@ -32,30 +35,60 @@ pub(crate) enum Disposition {
     Handler,
 }
 
-struct Previous {
-    known: AtomicBool,
-    action: UnsafeCell<MaybeUninit<libc::sigaction>>,
+/// A handler that was installed, and what the signal did before.
+#[derive(Clone, Copy)]
+struct Installed {
+    handler: Handler,
+    before: libc::sigaction,
 }
 
-// SAFETY: `action` is written by `install`, by one thread at a time, before `known` is set, and
-// not changed as long as it is.
-unsafe impl Sync for Previous {}
+struct Place {
+    is_taken: AtomicBool,
+    installed: UnsafeCell<MaybeUninit<Installed>>,
+}
 
-static PREVIOUS: [Previous; SIGNALS] = [const {
-    Previous {
-        known: AtomicBool::new(false),
-        action: UnsafeCell::new(MaybeUninit::uninit()),
+// SAFETY: `installed` is written by `install`, by one thread at a time, before `is_taken` is set, and
+// not changed as long as it is.
+unsafe impl Sync for Place {}
+
+/// By the signal's number.
+static PLACES: [Place; SIGNALS] = [const {
+    Place {
+        is_taken: AtomicBool::new(false),
+        installed: UnsafeCell::new(MaybeUninit::uninit()),
     }
 }; SIGNALS];
 
-fn previous(signal: c_int) -> Option<libc::sigaction> {
-    let previous = PREVIOUS.get(usize::try_from(signal).ok()?)?;
+fn installed(signal: c_int) -> Option<Installed> {
+    let place = PLACES.get(usize::try_from(signal).ok()?)?;
     // Acquire: pairs with the Release in `install`.
-    if !previous.known.load(Ordering::Acquire) {
+    if !place.is_taken.load(Ordering::Acquire) {
         return None;
     }
-    // SAFETY: it is known, so it was written, and is written no more.
-    Some(unsafe { (*previous.action.get()).assume_init() })
+    // SAFETY: it is taken, so it was written, and is written no more.
+    Some(unsafe { (*place.installed.get()).assume_init() })
+}
+
+/// What the kernel calls for every signal of which a handler was installed.
+extern "C" fn entry(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    let _errno = KeepErrno::new();
+    if let Some(installed) = installed(signal) {
+        (installed.handler)(&Caught {
+            signal,
+            info,
+            context,
+        });
+    }
+}
+
+/// A signal that the calling thread is handling.
+#[derive(Debug)]
+pub(crate) struct Caught {
+    pub(crate) signal: c_int,
+    /// What the kernel gave to the handler, or whoever calls it in the kernel's place; valid until
+    /// that returns.
+    info: *mut siginfo_t,
+    context: *mut c_void,
 }
 
 fn disposition_of(action: &libc::sigaction) -> Disposition {
@@ -68,16 +101,16 @@ fn disposition_of(action: &libc::sigaction) -> Disposition {
 
 /// What the signal did before [`install`], or does now if there is nothing of ours.
 pub(crate) fn disposition(signal: c_int) -> Disposition {
-    match previous(signal) {
-        Some(action) => disposition_of(&action),
+    match installed(signal) {
+        Some(installed) => disposition_of(&installed.before),
         None => current(signal).map_or(Disposition::Default, |now| disposition_of(&now)),
     }
 }
 
-/// Whether the handler is the one that the kernel calls; if not, somebody has taken its place, and
-/// may call it.
-pub(crate) fn is_in_place(signal: c_int, handler: Handler) -> bool {
-    current(signal).is_ok_and(|now| now.sa_sigaction == handler as *const () as usize)
+/// Whether the kernel calls the handler that was installed; if not, somebody has taken its place,
+/// and may call it.
+pub(crate) fn is_in_place(signal: c_int) -> bool {
+    current(signal).is_ok_and(|now| now.sa_sigaction == entry as *const () as usize)
 }
 
 fn current(signal: c_int) -> io::Result<libc::sigaction> {
@@ -100,25 +133,25 @@ fn current(signal: c_int) -> io::Result<libc::sigaction> {
 ///
 /// The kernel refuses the signal.
 pub(crate) fn install(signal: c_int, handler: Handler, others_wait: bool) -> io::Result<()> {
-    let previous = &PREVIOUS[signal as usize];
-    if previous.known.load(Ordering::Acquire) {
+    let place = &PLACES[signal as usize];
+    if place.is_taken.load(Ordering::Acquire) {
         return Ok(());
     }
     let before = current(signal)?;
-    // SAFETY: nobody reads it before it is known.
-    unsafe { (*previous.action.get()).write(before) };
-    // Release: pairs with the Acquire in `previous`.
-    previous.known.store(true, Ordering::Release);
+    // SAFETY: nobody reads it before the place is taken.
+    unsafe { (*place.installed.get()).write(Installed { handler, before }) };
+    // Release: pairs with the Acquire in `installed`.
+    place.is_taken.store(true, Ordering::Release);
     let mut flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
     if disposition_of(&before) == Disposition::Handler {
         flags &= !libc::SA_RESTART;
         flags |= before.sa_flags & (libc::SA_RESTART | libc::SA_NODEFER);
     }
-    // SAFETY: all zeros are a valid `sigaction`; the handler has the type that SA_SIGINFO asks
-    // for, and lives as long as the process.
+    // SAFETY: all zeros are a valid `sigaction`; `entry` has the type that SA_SIGINFO asks for, and
+    // lives as long as the process.
     let result = unsafe {
         let mut action: libc::sigaction = zeroed();
-        action.sa_sigaction = handler as *const () as libc::sighandler_t;
+        action.sa_sigaction = entry as *const () as libc::sighandler_t;
         action.sa_flags = flags;
         action.sa_mask = before.sa_mask;
         if others_wait {
@@ -129,42 +162,66 @@ pub(crate) fn install(signal: c_int, handler: Handler, others_wait: bool) -> io:
     if result == 0 {
         Ok(())
     } else {
-        previous.known.store(false, Ordering::Release);
+        place.is_taken.store(false, Ordering::Release);
         Err(io::Error::last_os_error())
     }
 }
 
 /// Has the signal do again what it did before [`install`].
 pub(crate) fn restore(signal: c_int) {
-    if let Some(action) = previous(signal) {
+    if let Some(installed) = installed(signal) {
         // SAFETY: the action is one that the kernel gave.
-        unsafe { libc::sigaction(signal, &action, ptr::null_mut()) };
+        unsafe { libc::sigaction(signal, &installed.before, ptr::null_mut()) };
     }
 }
 
-/// Calls the handler that was there before [`install`], if there was one, as the kernel would
-/// have.
-pub(crate) fn chain(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    let Some(action) = previous(signal) else {
-        return;
-    };
-    if disposition_of(&action) != Disposition::Handler {
-        return;
+impl Caught {
+    /// Calls the handler that was there before [`install`], if there was one, as the kernel would
+    /// have.
+    pub(crate) fn chain(&self) {
+        let Some(Installed { before, .. }) = installed(self.signal) else {
+            return;
+        };
+        if disposition_of(&before) != Disposition::Handler {
+            return;
+        }
+        if before.sa_flags & libc::SA_RESETHAND != 0 {
+            // It asked to be called once.
+            // SAFETY: all zeros are the default action.
+            unsafe { libc::sigaction(self.signal, &zeroed(), ptr::null_mut()) };
+        }
+        let function = before.sa_sigaction as *const ();
+        if before.sa_flags & libc::SA_SIGINFO != 0 {
+            // SAFETY: the program installed a function of this type, for this signal.
+            let function = unsafe { std::mem::transmute::<*const (), KernelHandler>(function) };
+            function(self.signal, self.info, self.context);
+        } else {
+            // SAFETY: as above.
+            let function =
+                unsafe { std::mem::transmute::<*const (), extern "C" fn(c_int)>(function) };
+            function(self.signal);
+        }
     }
-    if action.sa_flags & libc::SA_RESETHAND != 0 {
-        // It asked to be called once.
-        // SAFETY: all zeros are the default action.
-        unsafe { libc::sigaction(signal, &zeroed(), ptr::null_mut()) };
+
+    /// What came with the signal, if anything did: a handler that was installed later, and calls
+    /// this one without it, leaves it out.
+    pub(super) fn info(&self) -> Option<&siginfo_t> {
+        // SAFETY: it is null, or valid as long as `self`, which does not outlive the handler.
+        unsafe { self.info.as_ref() }
     }
-    let function = action.sa_sigaction as *const ();
-    if action.sa_flags & libc::SA_SIGINFO != 0 {
-        // SAFETY: the program installed a function of this type, for this signal.
-        let function = unsafe { std::mem::transmute::<*const (), Handler>(function) };
-        function(signal, info, context);
-    } else {
-        // SAFETY: as above.
-        let function = unsafe { std::mem::transmute::<*const (), extern "C" fn(c_int)>(function) };
-        function(signal);
+
+    /// Sends the calling thread the signal once more, with all that came with it. It is delivered
+    /// when the handler returns.
+    pub(crate) fn send_again(&self) {
+        // SAFETY: the kernel reads what it has written, or answers that there is nothing.
+        let result = unsafe {
+            let (process, thread) = (libc::getpid(), libc::syscall(libc::SYS_gettid));
+            let (signal, info) = (self.signal, self.info);
+            libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, signal, info)
+        };
+        if result != 0 {
+            raise(self.signal);
+        }
     }
 }
 
@@ -173,23 +230,6 @@ pub(crate) fn chain(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
 pub(crate) fn raise(signal: c_int) {
     // SAFETY: takes no pointer.
     unsafe { libc::raise(signal) };
-}
-
-/// Sends the calling thread the signal that it is handling once more, with all that came with
-/// it. It is delivered when the handler returns.
-///
-/// # Safety
-///
-/// `info` is the one that the handler was given.
-pub(crate) unsafe fn raise_again(signal: c_int, info: *mut siginfo_t) {
-    // SAFETY: the kernel reads what it has written, by contract.
-    let result = unsafe {
-        let (process, thread) = (libc::getpid(), libc::syscall(libc::SYS_gettid));
-        libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, signal, info)
-    };
-    if result != 0 {
-        raise(signal);
-    }
 }
 
 /// Lets the signal be delivered to the calling thread.
@@ -246,7 +286,7 @@ fn nanos(clock: libc::clockid_t) -> u64 {
 }
 
 /// Keeps `errno` as the code that was interrupted left it.
-pub(crate) struct KeepErrno(c_int);
+struct KeepErrno(c_int);
 
 impl KeepErrno {
     pub(crate) fn new() -> Self {
