@@ -326,6 +326,19 @@ fn option(
         "logger" => &mut options.logger,
         "target" => &mut options.target,
         "at" => &mut options.at,
+        "name" | "parent" => {
+            let message = match name.as_str() {
+                "name" => {
+                    "no option `name`: a record is known by its place in the source; leave it out, \
+                     or make it a field, `name = value`"
+                }
+                _ => {
+                    "no option `parent`: there are no spans; leave it out, or give all records of a \
+                     thread fields, `let _context = context!(name = value);`"
+                }
+            };
+            return Err(Error::at(place, message));
+        }
         _ => {
             let message = format!(
                 "no option `{name}`: there are `logger`, `target` and `at`; a field is written \

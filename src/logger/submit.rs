@@ -37,6 +37,12 @@ pub enum Outcome {
 }
 
 /// Something that `rlog!` can log to. What the macro expands to; not to be implemented.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is nothing to log to",
+    label = "is not a logger",
+    note = "`logger:` takes a `RingLogger`, a `Guard`, a `Producer`, or `in_handler()`, by value or by \
+            reference; without it, the installed logger is meant"
+)]
 pub trait Log {
     /// Whether it is for use in signal handlers.
     const IN_HANDLER: bool = false;
