@@ -7,11 +7,13 @@
 //! * `file`, `file-4`: `"Iteration: {} int: {} double: {}"` from one thread, from four;
 //! * `text121`: one string of 121 bytes, from one thread: real lines of [Loghub] where its files
 //!   are found, see `--texts`, and otherwise made-up ones;
+//! * `file-offload`: as `file`, with the file on a thread of its own behind a queue that has room for
+//!   all lines: formatting and writing overlap, for a copy and a third thread;
 //! * `null`, `null-4`: as `file`, but the text is rendered and then thrown away;
 //! * `json`, `json-null`: as `file` and `null`, in JSON.
 //!
 //! The number of lines is that of all threads of a case together. The file lies on `/dev/shm` where
-//! that exists, so that no disk is measured. After each run it is read back, JSON by `serde_json`: each
+//! that exists, so that no disk is measured, and where it will be is written to before. After each run it is read back, JSON by `serde_json`: each
 //! line must be the one that `format!` makes of its number, and the numbers of each thread must be
 //! complete and in order.
 //!
@@ -26,7 +28,7 @@ mod support;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -59,6 +61,9 @@ Options:
 
 /// Four million lines take a second or less.
 const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Room for the lines of a whole run, since a queue that is full loses what comes.
+const QUEUE: usize = 1 << 30;
 
 struct Options {
     json: bool,
@@ -188,6 +193,14 @@ fn real_texts(folder: &Path) -> Vec<String> {
         .collect()
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum To {
+    File,
+    /// The same on a thread of its own.
+    Offload,
+    Null,
+}
+
 #[derive(Clone, Copy)]
 enum Form {
     Text,
@@ -200,8 +213,7 @@ struct Case {
     producers: u64,
     message: Message,
     form: Form,
-    /// Otherwise to a null sink.
-    to_file: bool,
+    to: To,
     seconds: Vec<f64>,
 }
 
@@ -209,20 +221,27 @@ impl Case {
     fn all(options: &Options) -> Vec<Case> {
         let text = Message::Text(texts(&options.texts));
         [
-            ("file", 1, Message::Iteration, Form::Text, true),
-            ("file-4", 4, Message::Iteration, Form::Text, true),
-            ("text121", 1, text, Form::Text, true),
-            ("null", 1, Message::Iteration, Form::Text, false),
-            ("null-4", 4, Message::Iteration, Form::Text, false),
-            ("json", 1, Message::Iteration, Form::Json, true),
-            ("json-null", 1, Message::Iteration, Form::Json, false),
+            ("file", 1, Message::Iteration, Form::Text, To::File),
+            ("file-4", 4, Message::Iteration, Form::Text, To::File),
+            ("text121", 1, text, Form::Text, To::File),
+            (
+                "file-offload",
+                1,
+                Message::Iteration,
+                Form::Text,
+                To::Offload,
+            ),
+            ("null", 1, Message::Iteration, Form::Text, To::Null),
+            ("null-4", 4, Message::Iteration, Form::Text, To::Null),
+            ("json", 1, Message::Iteration, Form::Json, To::File),
+            ("json-null", 1, Message::Iteration, Form::Json, To::Null),
         ]
-        .map(|(name, producers, message, form, to_file)| Case {
+        .map(|(name, producers, message, form, to)| Case {
             name,
             producers,
             message,
             form,
-            to_file,
+            to,
             seconds: Vec::new(),
         })
         .into()
@@ -243,6 +262,10 @@ impl Case {
             Some((&last, rest)) if !rest.is_empty() => (Some(last), rest),
             _ => (None, &[][..]),
         };
+        if self.to != To::Null {
+            touch_memory(file, options.lines)
+                .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
+        }
         let mut builder = RingLogger::builder()
             .overflow(Overflow::Block)
             .closing_record(false);
@@ -253,11 +276,16 @@ impl Case {
             Form::Text => SinkOptions::new().format(Text::new()),
             Form::Json => SinkOptions::new().format(Json::new()),
         };
-        builder = if self.to_file {
-            let file = sink::File::truncate(file).map_err(|error| error.to_string())?;
-            builder.sink_with(file, format)
-        } else {
-            builder.sink_with(sink::Null, format)
+        let open = || sink::File::truncate(file).map_err(|error| error.to_string());
+        builder = match self.to {
+            To::File => builder.sink_with(open()?, format),
+            To::Offload => builder.sink_with(
+                sink::Offload::new(open()?)
+                    .queue_bytes(QUEUE)
+                    .batch_bytes(1 << 20),
+                format,
+            ),
+            To::Null => builder.sink_with(sink::Null, format),
         };
         let logger = builder.build().map_err(|error| error.to_string())?;
         if self.seconds.is_empty() {
@@ -293,7 +321,7 @@ impl Case {
         if report.outcome != ShutdownOutcome::Drained || report.written != options.lines {
             return Err(format!("{}: not all was written: {report}", self.name));
         }
-        if self.to_file {
+        if self.to != To::Null {
             let verified = self.verify(file, options.lines);
             let removed = fs::remove_file(file);
             verified.map_err(|fault| format!("{}: {fault}", self.name))?;
@@ -361,6 +389,16 @@ impl Case {
             .measured("slowest_lines_per_s", rate(slowest), 0)
             .count("runs", self.seconds.len() as u64)
     }
+}
+
+/// Writes as much to the file as so many lines have at most, for the next who opens it to empty it. A
+/// virtual machine may have handed memory that was free for a while back to its host, and getting
+/// it again takes several times as long as all of the logging.
+fn touch_memory(file: &Path, lines: u64) -> io::Result<()> {
+    const LINE: u64 = 256;
+    let mut file = fs::File::create(file)?;
+    io::copy(&mut io::repeat(b' ').take(lines * LINE), &mut file)?;
+    Ok(())
 }
 
 /// The producer's number and the message of a line of JSON, which is record `seq`.
