@@ -172,6 +172,34 @@ impl Stamper {
 #[derive(Debug)]
 pub(crate) struct Timeline(Scale);
 
+/// How old stamps are, for whoever has no timeline.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ages {
+    stamper: Stamper,
+    /// The nanoseconds that [`Ages::STAMPS`] are.
+    nanos: u64,
+}
+
+impl Ages {
+    const STAMPS: u64 = 1 << 30;
+
+    /// Of the stamps that this one makes.
+    pub(crate) fn new(stamper: Stamper, timeline: &Timeline) -> Self {
+        let nanos = timeline.span(Self::STAMPS).as_nanos() as u64;
+        Ages { stamper, nanos }
+    }
+
+    /// How many nanoseconds ago a stamp was made; `None` if stamps do not say.
+    pub(crate) fn of(&self, stamp: u64) -> Option<u64> {
+        if self.stamper.is_arrival() {
+            return None;
+        }
+        let stamps = self.stamper.now().saturating_sub(stamp);
+        let nanos = u128::from(stamps) * u128::from(self.nanos) / u128::from(Self::STAMPS);
+        u64::try_from(nanos).ok()
+    }
+}
+
 #[derive(Debug)]
 enum Scale {
     /// Stamps are ticks of the counter.

@@ -123,8 +123,9 @@ pub struct Stats {
     pub sink_errors: u64,
     /// Bytes of rendered text.
     pub bytes: u64,
-    /// How far the consumer is behind: the age of the oldest record that it has seen in the ring and
-    /// not handed to the sinks yet; zero if there is none.
+    /// How far the consumer is behind: the age of the oldest record in the ring, that is, of those that
+    /// have not been handed to the sinks yet; zero if there is none. With
+    /// [`Clock::Arrival`](crate::Clock::Arrival) records have no age before the consumer has seen them.
     pub lag: Duration,
     /// The longest that it was behind when it had handed records on.
     pub longest_lag: Duration,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{OnceLock, Weak};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use ringlog::sink::{Memory, Null, Sink as _};
 use ringlog::{Builder, Clock, Level, Outcome, Overflow, RingLogger, info};
@@ -35,6 +36,38 @@ fn nothing_is_written_before_somebody_polls() {
     let stats = books.check(&logger);
     assert_eq!((stats.written, stats.in_ring), (100, 0));
     assert!(Log::of(&memory).numbers()["n"].iter().copied().eq(0..100));
+}
+
+#[test]
+fn a_record_that_nobody_polls_for_grows_old() {
+    for clock in [Clock::Tsc, Clock::System] {
+        for lanes in [2, 0] {
+            let logger = polled()
+                .lanes(lanes)
+                .clock(clock)
+                .sink(Null)
+                .build()
+                .unwrap();
+            assert_eq!(logger.stats().lag, Duration::ZERO);
+            let before = Instant::now();
+            info!(logger: &logger, "first");
+            let logged = Instant::now();
+            thread::sleep(Duration::from_millis(5));
+            info!(logger: &logger, "second");
+            let (least, lag, most) = (logged.elapsed(), logger.stats().lag, before.elapsed());
+            // The clocks need not agree to the last digit.
+            let tolerance = Duration::from_micros(100);
+            assert!(
+                lag + tolerance >= least && lag <= most + tolerance,
+                "{lag:?}"
+            );
+            wait_for("the records", || {
+                logger.poll(usize::MAX);
+                logger.stats().in_ring == 0
+            });
+            assert_eq!(logger.stats().lag, Duration::ZERO);
+        }
+    }
 }
 
 #[test]

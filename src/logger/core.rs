@@ -119,6 +119,7 @@ impl Core {
                 .collect(),
             forked: AtomicBool::new(false),
             apart: OnceLock::new(),
+            ages: OnceLock::new(),
             rejected: Default::default(),
             remainder: Default::default(),
             redaction: Latest::default(),

@@ -391,13 +391,23 @@ impl Ring {
     ///
     /// Takes about a millisecond for every 8 MiB that are left.
     pub(crate) fn for_each_left(&self, mut visit: impl FnMut(usize, u64, &Body)) {
+        self.for_left(u64::MAX, &mut visit);
+    }
+
+    /// The same, of the first such record of each source. Takes a look at a slot of each.
+    pub(crate) fn for_first_left(&self, mut visit: impl FnMut(usize, u64, &Body)) {
+        self.for_left(1, &mut visit);
+    }
+
+    /// The same, of at most so many records of each source.
+    fn for_left(&self, most: u64, visit: &mut dyn FnMut(usize, u64, &Body)) {
         let _held = self.hold_space();
         for source in 0..self.sources() {
             let (track, mut ticket) = match self.lanes.get(source) {
                 Some(lane) => (lane.track(), lane.returned()),
                 None => (self.shared.track(), self.shared.returned()),
             };
-            loop {
+            for _ in 0..most {
                 // SAFETY: the ring owns the slab.
                 let slot = unsafe { track.slot(ticket) };
                 if !slot.holds(ticket) {

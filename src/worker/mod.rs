@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::callsite;
-use crate::clock::{Stamper, Timeline};
+use crate::clock::{Ages, Stamper, Timeline};
 use crate::config::Builder;
 use crate::error::{BuildError, FlushError};
 use crate::format::{Formatter, Occurrence, Output, Redaction};
@@ -93,6 +93,8 @@ pub(crate) struct Common {
     pub(crate) forked: AtomicBool,
     /// The sinks on threads of their own, for a fork to find them.
     pub(crate) apart: OnceLock<Vec<Weak<offload::Shared>>>,
+    /// How old the stamps of records are.
+    pub(crate) ages: OnceLock<Ages>,
     /// Records that came after the closing, by level.
     pub(crate) rejected: [AtomicU64; Level::COUNT],
     /// What is to be masked from now on, if that was changed.
@@ -296,6 +298,7 @@ impl Worker {
         let apart = branches.iter().filter_map(Branch::shared).collect();
         // Nobody else sets it.
         let _ = common.apart.set(apart);
+        let _ = common.ages.set(Ages::new(stamper, &timeline));
         #[cfg_attr(not(feature = "crash"), expect(unused_mut))]
         let mut worker = Worker {
             stamper,

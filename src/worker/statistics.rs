@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Common, TICK, Worker};
 use crate::clock;
 use crate::level::Level;
+use crate::record::{Header, flags};
 use crate::ring::Ring;
 use crate::stats::{LaneStats, PerLevel, Stats};
 
@@ -113,10 +114,8 @@ impl Common {
         };
         // After the others: a record that is written meanwhile is then counted as in the ring.
         let accepted = ring.accepted();
-        let lag = match read(&counters.oldest) {
-            0 => 0,
-            oldest => clock::system_nanos().saturating_sub(oldest),
-        };
+        let is_over = self.control.wait_for_report(Duration::ZERO).is_some();
+        let lag = if is_over { 0 } else { self.lag(ring) };
         Stats {
             written,
             dropped: PerLevel::new(ring.dropped().by_level),
@@ -135,6 +134,25 @@ impl Common {
                 .collect(),
             sinks: self.meters.iter().map(|meter| meter.stats()).collect(),
         }
+    }
+
+    /// The age of the oldest record in the ring, in nanoseconds. As a round saw it, where records are
+    /// dated by the consumer.
+    fn lag(&self, ring: &Ring) -> u64 {
+        let mut oldest = 0;
+        ring.for_first_left(|_, _, body| {
+            let header = Header::read(body).0;
+            // A time that the caller named says nothing of when it was logged.
+            if header.flags & flags::AT == 0 {
+                let age = self.ages.get().and_then(|ages| ages.of(header.stamp));
+                oldest = oldest.max(age.unwrap_or(0));
+            }
+        });
+        let seen = match self.counters.oldest.load(Ordering::Relaxed) {
+            0 => 0,
+            seen => clock::system_nanos().saturating_sub(seen),
+        };
+        oldest.max(seen)
     }
 
     /// How a source stands; `None` if it is a lane that was never used.
