@@ -15,6 +15,11 @@ use crate::ring::slot::{BODY_WORDS, Body, span_of};
 /// How many slots are staged in one round, all sources together.
 const SLOTS: usize = 4096;
 
+/// A stamp that lies so much ahead of the clock is one from before the clock was set back, in units
+/// of the stamp: a quarter of a second in nanoseconds, and less in ticks. The records behind it
+/// wait no longer than that for the clock to get there.
+const AHEAD: u64 = 1 << 28;
+
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Staging {
@@ -29,6 +34,8 @@ pub(crate) struct Staging {
     /// The time up to which the staged records are all there are: a source that had more than its
     /// share has its next record then.
     horizon: u64,
+    /// Stamps from here on are from before the clock was set back.
+    stranded: u64,
 }
 
 /// What one source brought: `slots[next..end]`, in the order in which it was written.
@@ -85,6 +92,7 @@ impl Staging {
             runs: Vec::new(),
             earliest: BinaryHeap::new(),
             horizon: u64::MAX,
+            stranded: u64::MAX,
         }
     }
 
@@ -105,6 +113,8 @@ impl Staging {
             Times::Stamped { watermark } => watermark,
         };
         self.horizon = u64::MAX;
+        let stranded = latest.saturating_add(AHEAD);
+        self.stranded = stranded;
         // Those that have nothing get no share. What they publish from now on is later than the
         // watermark, or late.
         self.ready.clear();
@@ -117,7 +127,13 @@ impl Staging {
             let share = SLOTS.saturating_sub(self.filled) / rest;
             let budget = share.min(consumer.capacity(source) / 4).max(1);
             let start = self.filled;
-            let wanted = |body: &Body| body[0] <= latest || names_its_time(body);
+            // All but those between the two, which takes one comparison.
+            let (first, count) = (
+                latest.wrapping_add(1),
+                (stranded - latest).saturating_sub(1),
+            );
+            let is_early = |stamp: u64| stamp.wrapping_sub(first) < count;
+            let wanted = |body: &Body| !is_early(body[0]) || names_its_time(body);
             self.filled += consumer.take(source, self.room(budget), budget, wanted);
             let more = self.filled - start >= budget;
             if more {
@@ -283,10 +299,16 @@ impl Staging {
                 let (header, length) = Header::read(body);
                 each(Staged {
                     source: run.source,
-                    time: if header.flags & flags::AT == 0 {
+                    time: if header.flags & flags::AT != 0 {
+                        header.stamp
+                    } else if run.time < self.horizon {
                         run.time
                     } else {
-                        header.stamp
+                        // It may not be merged by its own time.
+                        match times {
+                            Times::Stamped { .. } => timeline.unix_nanos(header.stamp),
+                            Times::Arrival => now,
+                        }
                     },
                     header,
                     payload: &record.as_flattened()[2..],
@@ -306,18 +328,20 @@ impl Staging {
         records
     }
 
-    /// The time by which the record with this first body is merged. One that the caller named may lie
-    /// in the future: it then comes last in its round.
+    /// The time by which the record with this first body is merged. One that lies in the future,
+    /// because the caller named it or the clock was set back, comes last in its round.
     #[inline(always)]
     fn time_of(&self, body: &Body, times: Times, timeline: &Timeline, now: u64) -> u64 {
         let header = Header::read(body).0;
         if header.flags & flags::AT != 0 {
-            header.stamp.min(self.horizon)
-        } else {
-            match times {
-                Times::Stamped { .. } => timeline.unix_nanos(header.stamp),
-                Times::Arrival => now,
+            return header.stamp.min(self.horizon);
+        }
+        match times {
+            Times::Stamped { .. } if header.stamp >= self.stranded => {
+                timeline.unix_nanos(header.stamp).min(self.horizon)
             }
+            Times::Stamped { .. } => timeline.unix_nanos(header.stamp),
+            Times::Arrival => now,
         }
     }
 }
