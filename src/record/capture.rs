@@ -397,6 +397,8 @@ pub unsafe trait Value: Copy {
     const PREPARED: bool;
     /// Whether its measure can be relied on.
     const EXACT: bool;
+    /// How to get along without the type.
+    const OPERATIONS: &'static Operations = &Operations::of::<Self>();
 
     /// Runs the user's code, if any is to run; that of `later` other values comes after.
     fn prepare(&mut self, scratch: &mut Scratch, later: usize);
@@ -530,8 +532,8 @@ pub unsafe trait Values: Copy {
     const PREPARED: usize;
     /// Whether the measure of all can be relied on.
     const EXACT: bool;
-    /// How to get along without the types; `None` if there are no values.
-    const LINK: Option<&'static Link>;
+    /// How to get along without the types.
+    const LINKS: &'static Links;
 
     /// As [`Value::variable`].
     ///
@@ -556,15 +558,22 @@ macro_rules! values {
         unsafe impl<$($value: Value,)* $($rest: Values)?> Values
             for ($($value,)* $($rest,)?)
         {
-            const TYPES: &'static TypeList = values!(@types $($value)*; $($rest)?);
+            const TYPES: &'static TypeList = &TypeList {
+                first: &[$($value::TYPE),*],
+                rest: values!(@rest $($rest::TYPES)?),
+            };
             const FIXED: usize = 0 $(+ $value::FIXED)* $(+ $rest::FIXED)?;
             const VARYING: usize =
                 0 $(+ ($value::VARIES && !$value::PREPARED) as usize)* $(+ $rest::VARYING)?;
             const PREPARED: usize = 0 $(+ $value::PREPARED as usize)* $(+ $rest::PREPARED)?;
             const EXACT: bool = true $(&& $value::EXACT)* $(&& $rest::EXACT)?;
-            const LINK: Option<&'static Link> = values!(
-                @link $($value $place)*; $($rest $rest_place)?
-            );
+            const LINKS: &'static Links = &Links {
+                first: &[$(Link {
+                    operations: $value::OPERATIONS,
+                    at: offset_of!(Self, $place),
+                }),*],
+                rest: values!(@rest $((offset_of!(Self, $rest_place), $rest::LINKS))?),
+            };
 
             #[inline(always)]
             unsafe fn variable(&self, scratch: &Scratch, limit: usize) -> usize {
@@ -587,42 +596,11 @@ macro_rules! values {
             }
         }
     };
-    (@types $first:ident $($value:ident)*; $($rest:ident)?) => {
-        &TypeList {
-            head: $first::TYPE,
-            tail: Some(values!(@types $($value)*; $($rest)?)),
-        }
+    (@rest $rest:expr) => {
+        Some($rest)
     };
-    (@types; $rest:ident) => {
-        $rest::TYPES
-    };
-    (@types;) => {
-        &TypeList {
-            head: Type::Unit,
-            tail: None,
-        }
-    };
-    (@link $first:ident $place:tt $($value:ident $value_place:tt)*; $($rest:ident $rest_place:tt)?) => {
-        Some(&Link {
-            operations: Operations::of::<$first>(),
-            value: offset_of!(Self, $place),
-            later: 0 $(+ $value::PREPARED as usize)* $(+ $rest::PREPARED)?,
-            rest: values!(@rest $($value)*; $($rest_place)?),
-            next: values!(@link $($value $value_place)*; $($rest $rest_place)?),
-        })
-    };
-    (@link; $rest:ident $rest_place:tt) => {
-        $rest::LINK
-    };
-    (@link;) => {
+    (@rest) => {
         None
-    };
-    // Where the list of the next link begins, after the last that lies in this one.
-    (@rest; $place:tt) => {
-        offset_of!(Self, $place)
-    };
-    (@rest $($value:ident)*; $($place:tt)?) => {
-        0
     };
 }
 
@@ -652,25 +630,31 @@ pub struct Kinds {
     fixed: usize,
     varying: usize,
     pub(crate) prepared: usize,
-    first: Option<&'static Link>,
+    links: &'static Links,
 }
 
-/// One of the values, and where those after it are.
+/// The values of a tuple.
+#[derive(Debug)]
+pub struct Links {
+    /// The first ones, or all.
+    first: &'static [Link],
+    /// Where the tuple of those that come after begins, if there are any.
+    rest: Option<(usize, &'static Links)>,
+}
+
+/// One of the values.
 #[derive(Debug)]
 pub struct Link {
-    operations: Operations,
+    operations: &'static Operations,
     /// Where it lies in its tuple.
-    value: usize,
-    /// How many values that are made at the call come after it.
-    later: usize,
-    /// Where the tuple of the next begins, in this one.
-    rest: usize,
-    next: Option<&'static Link>,
+    at: usize,
 }
 
 /// What can be done with a value of a type that has been forgotten. The pointers point to one.
 #[derive(Clone, Copy, Debug)]
 pub struct Operations {
+    /// Whether the value is made at the call.
+    prepared: bool,
     prepare: unsafe fn(*mut (), &mut Scratch, usize),
     variable: unsafe fn(*const (), &Scratch, usize) -> usize,
     put: unsafe fn(*const (), &Scratch, &mut Checked, usize),
@@ -679,6 +663,7 @@ pub struct Operations {
 impl Operations {
     const fn of<V: Value>() -> Self {
         Operations {
+            prepared: V::PREPARED,
             // SAFETY: the pointer is to such a value, which nobody else uses.
             prepare: |value, scratch, later| unsafe {
                 (*value.cast::<V>()).prepare(scratch, later)
@@ -706,7 +691,7 @@ impl Kinds {
             fixed: V::FIXED,
             varying: V::VARYING,
             prepared: V::PREPARED,
-            first: V::LINK,
+            links: V::LINKS,
         }
     }
 }
@@ -727,17 +712,19 @@ impl<'a> Erased<'a> {
     }
 
     /// Each of the values, in order.
-    fn each(&self) -> impl Iterator<Item = (*mut (), &'static Link)> {
-        let mut list = self.values;
-        let mut next = self.kinds.first;
-        std::iter::from_fn(move || {
-            let link = next?;
-            // SAFETY: the list is one of this kind, and so is its rest.
-            let value = unsafe { list.byte_add(link.value) };
-            // SAFETY: as above.
-            list = unsafe { list.byte_add(link.rest) };
-            next = link.next;
-            Some((value, link))
+    fn each(&self) -> impl Iterator<Item = (*mut (), &'static Operations)> {
+        let whole = (self.values, self.kinds.links);
+        let tuples = std::iter::successors(Some(whole), |&(tuple, links)| {
+            let (at, rest) = links.rest?;
+            // SAFETY: the tuple is one of this kind, and so is its last part.
+            Some((unsafe { tuple.byte_add(at) }, rest))
+        });
+        tuples.flat_map(|(tuple, links)| {
+            links.first.iter().map(move |link| {
+                // SAFETY: as above.
+                let value = unsafe { tuple.byte_add(link.at) };
+                (value, link.operations)
+            })
         })
     }
 
@@ -749,9 +736,11 @@ impl<'a> Erased<'a> {
 
     /// As [`Value::prepare`], for all.
     pub(crate) fn prepare(&mut self, scratch: &mut Scratch) {
-        for (value, link) in self.each() {
+        let mut later = self.kinds.prepared;
+        for (value, operations) in self.each() {
+            later -= usize::from(operations.prepared);
             // SAFETY: it is of that kind, and borrowed mutably.
-            unsafe { (link.operations.prepare)(value, scratch, link.later) };
+            unsafe { (operations.prepare)(value, scratch, later) };
         }
     }
 
@@ -761,9 +750,9 @@ impl<'a> Erased<'a> {
     ///
     /// [`prepare`](Erased::prepare) ran with the same scratch, if there is anything to prepare.
     pub(crate) unsafe fn size(&self, scratch: &Scratch, limit: usize) -> usize {
-        let variable = self.each().map(|(value, link)| {
+        let variable = self.each().map(|(value, operations)| {
             // SAFETY: it is of that kind; the rest by contract.
-            unsafe { (link.operations.variable)(value, scratch, limit) }
+            unsafe { (operations.variable)(value, scratch, limit) }
         });
         self.kinds.fixed + variable.sum::<usize>()
     }
@@ -774,9 +763,9 @@ impl<'a> Erased<'a> {
     ///
     /// As for [`size`](Erased::size).
     pub(crate) unsafe fn put(&self, scratch: &Scratch, to: &mut Checked, limit: usize) {
-        for (value, link) in self.each() {
+        for (value, operations) in self.each() {
             // SAFETY: it is of that kind; the rest by contract.
-            unsafe { (link.operations.put)(value, scratch, to, limit) };
+            unsafe { (operations.put)(value, scratch, to, limit) };
         }
     }
 }

@@ -170,24 +170,19 @@ pub(crate) const fn has_wide_index(variants: usize) -> bool {
     variants > 1 << 8
 }
 
-/// The types of a statement's stored values, in order: a list that the type system can build.
+/// The types of a statement's stored values, in order.
 #[derive(Debug)]
 pub struct TypeList {
-    /// The first value's type.
-    pub head: Type,
-    /// The types of the rest.
-    pub tail: Option<&'static TypeList>,
+    /// Those of the first values, or of all.
+    pub first: &'static [Type],
+    /// Those that come after, if any do.
+    pub rest: Option<&'static TypeList>,
 }
 
 impl TypeList {
-    /// The types in order, without the unit that ends every list.
+    /// The types in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Type> {
-        let mut list = self;
-        std::iter::from_fn(move || {
-            let tail = list.tail?;
-            let ty = list.head;
-            list = tail;
-            Some(ty)
-        })
+        let lists = std::iter::successors(Some(self), |list| list.rest);
+        lists.flat_map(|list| list.first.iter().copied())
     }
 }

@@ -53,14 +53,10 @@ fn statement_of(
     fields: Vec<Field>,
     types: &[Type],
 ) -> u32 {
-    let end = TypeList {
-        head: Type::Unit,
-        tail: None,
+    let types = TypeList {
+        first: types.to_vec().leak(),
+        rest: None,
     };
-    let types = types.iter().rev().fold(end, |tail, &head| TypeList {
-        head,
-        tail: Some(Box::leak(Box::new(tail))),
-    });
     let site: &'static Callsite = Box::leak(Box::new(Callsite::new(Metadata {
         level: Level::Info,
         target,
