@@ -159,6 +159,14 @@ pub(super) struct Program {
     redaction: Arc<Redaction>,
 }
 
+impl Op {
+    /// Whether nothing comes of it where there is no context.
+    #[inline(always)]
+    fn is_context_alone(&self) -> bool {
+        self.action == Action::Context && self.length == 0
+    }
+}
+
 impl Program {
     pub(super) fn new(
         types: &[Type],
@@ -251,6 +259,10 @@ impl Program {
         if self.begins_with_time {
             clocks.utc.put(line, occurrence.unix_nanos);
         }
+        let ops = match self.ops.split_last() {
+            Some((last, ops)) if occurrence.context.is_empty() && last.is_context_alone() => ops,
+            _ => &self.ops,
+        };
         let mut decoder = Decoder::new(occurrence.payload);
         // The next value, or the end. Not by way of `Decoder::next`, which answers in memory.
         macro_rules! next {
@@ -267,7 +279,7 @@ impl Program {
                 }
             };
         }
-        for op in &self.ops {
+        for op in ops {
             line.put(&op.literal, usize::from(op.length));
             // Magnitudes come out of this, so that they are written in one place; all else goes on.
             let magnitude = match op.action {
