@@ -205,3 +205,34 @@ impl Put for Line<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Output, Put, WINDOW};
+
+    /// Lines that fit into a window, that just do not, and that take several.
+    #[test]
+    fn lines_of_any_length_stand_one_behind_the_other() {
+        let mut output = Output::with_room(WINDOW / 2);
+        let mut expected = Vec::new();
+        let lengths = [1, 30, 500, WINDOW - 9, WINDOW, WINDOW + 1, 3 * WINDOW + 7];
+        for (number, length) in lengths.repeat(3).into_iter().enumerate() {
+            let text = vec![b'a' + number as u8; length];
+            let (head, tail) = text.split_at(length / 3);
+            let mut line = output.begin_line();
+            line.put(b"begins ", 6);
+            line.bytes(head);
+            line.put(&[b' '; 8], 1);
+            line.bytes(tail);
+            let length = line.length();
+            output.end_line(length);
+            output.append(b"\n");
+            expected.extend_from_slice(&[b"begins", head, b" ", tail, b"\n"].concat());
+            assert!(output.entries() == expected, "line {number}");
+        }
+        output.truncate(6);
+        assert_eq!(output.entries(), b"begins");
+        output.clear();
+        assert_eq!(output.len(), 0);
+    }
+}
