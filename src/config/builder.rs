@@ -14,6 +14,7 @@ use crate::record::MAX_SLOTS;
 use crate::ring::Layout;
 use crate::routing::{Attached, Routes};
 use crate::sink::{Destination, OffloadSettings, SinkOptions};
+use crate::sys::mapping::HugePages;
 
 /// Sets up a [`RingLogger`].
 ///
@@ -27,7 +28,7 @@ pub struct Builder {
     pub(crate) max_record_slots: usize,
     pub(crate) prefault: bool,
     pub(crate) lock: bool,
-    pub(crate) huge_pages: bool,
+    pub(crate) huge_pages: HugePages,
     pub(crate) overflow: Overflow,
     pub(crate) clock: Clock,
     pub(crate) idle: Idle,
@@ -109,7 +110,7 @@ impl Default for Builder {
             max_record_slots: MAX_SLOTS,
             prefault: true,
             lock: false,
-            huge_pages: false,
+            huge_pages: HugePages::default(),
             overflow: Overflow::default(),
             clock: Clock::default(),
             idle: Idle::default(),
@@ -191,10 +192,16 @@ impl Builder {
         self
     }
 
-    /// Whether the ring asks for huge pages; default false. A refusal by the kernel is a
-    /// [warning](RingLogger::warnings), not an error.
+    /// Whether the ring asks for transparent huge pages, without which a burst may wait for a miss in the
+    /// translation cache. If not said, it asks for those that fit, and is
+    /// content without. If true, its size is rounded up to a multiple of 2 MiB, and a refusal by the
+    /// kernel is a [warning](RingLogger::warnings), not an error.
     pub fn huge_pages(mut self, huge_pages: bool) -> Self {
-        self.huge_pages = huge_pages;
+        self.huge_pages = if huge_pages {
+            HugePages::Always
+        } else {
+            HugePages::Never
+        };
         self
     }
 

@@ -9,9 +9,21 @@ pub(crate) struct Options {
     pub(crate) prefault: bool,
     /// Keep the pages in memory (`mlock`), which touches them all as well.
     pub(crate) lock: bool,
-    /// Ask for huge pages: fewer misses in the translation cache. The size is rounded up to whole
-    /// huge pages; the kernel still gives ordinary ones when it has no others.
-    pub(crate) huge_pages: bool,
+    /// Ask for huge pages.
+    pub(crate) huge_pages: HugePages,
+}
+
+/// Huge pages mean fewer misses in the translation cache. The kernel gives ordinary ones when it has
+/// no others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum HugePages {
+    /// Not asked for.
+    Never,
+    /// Asked for where whole ones fit. A refusal is no matter.
+    #[default]
+    WhereTheyFit,
+    /// Asked for, the size rounded up to whole ones.
+    Always,
 }
 
 /// Zeroed memory of the process's own, unmapped when dropped.
@@ -56,9 +68,15 @@ impl Mapping {
         let mapping = platform::map(bytes, options.huge_pages)?;
         let mut warnings = Vec::new();
         // Before any page is touched: a page that is there already does not become a huge one.
-        if options.huge_pages {
-            warnings.extend(platform::use_huge_pages(&mapping).err());
-        }
+        let refused = match options.huge_pages {
+            HugePages::Never => None,
+            HugePages::WhereTheyFit => {
+                let _ = platform::use_huge_pages(&mapping);
+                None
+            }
+            HugePages::Always => platform::use_huge_pages(&mapping).err(),
+        };
+        warnings.extend(refused);
         if options.lock {
             warnings.extend(platform::lock(&mapping).err());
         }
@@ -105,16 +123,19 @@ fn round_up(bytes: usize, unit: usize) -> io::Result<usize> {
 
 #[cfg(target_os = "linux")]
 mod platform {
-    use super::{Mapping, PAGE, round_up};
+    use super::{HugePages, Mapping, PAGE, round_up};
     use std::mem::MaybeUninit;
     use std::{fs, io, ptr};
 
     /// The size of a huge page, on x86-64 and on others with pages of 4 KiB.
     pub(super) const HUGE_PAGE: usize = 2 << 20;
 
-    pub(super) fn map(bytes: usize, huge_pages: bool) -> io::Result<Mapping> {
-        if !huge_pages {
-            let mapped = round_up(bytes, PAGE)?;
+    pub(super) fn map(bytes: usize, huge_pages: HugePages) -> io::Result<Mapping> {
+        let mapped = match huge_pages {
+            HugePages::Always => round_up(bytes, HUGE_PAGE)?,
+            _ => round_up(bytes, PAGE)?,
+        };
+        if huge_pages == HugePages::Never || mapped < HUGE_PAGE {
             return Ok(Mapping {
                 address: map_anywhere(mapped)?,
                 mapped,
@@ -123,7 +144,6 @@ mod platform {
         }
         // A huge page must lie on a boundary of its size. Map one more, then give back what lies
         // before the first boundary and behind the last.
-        let mapped = round_up(bytes, HUGE_PAGE)?;
         let wide = round_up(mapped.saturating_add(HUGE_PAGE), HUGE_PAGE)?;
         let start = map_anywhere(wide)?;
         let before = start.align_offset(HUGE_PAGE);
@@ -231,7 +251,7 @@ mod platform {
 
 #[cfg(not(target_os = "linux"))]
 mod platform {
-    use super::{Mapping, PAGE, round_up};
+    use super::{HugePages, Mapping, PAGE, round_up};
     use std::alloc::{Layout, alloc_zeroed, dealloc};
     use std::io;
 
@@ -240,7 +260,7 @@ mod platform {
             .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))
     }
 
-    pub(super) fn map(bytes: usize, _huge_pages: bool) -> io::Result<Mapping> {
+    pub(super) fn map(bytes: usize, _huge_pages: HugePages) -> io::Result<Mapping> {
         let mapped = round_up(bytes, PAGE)?;
         // SAFETY: `Mapping::new` refuses a size of zero.
         let address = unsafe { alloc_zeroed(layout(mapped)?) };
@@ -325,6 +345,7 @@ mod tests {
 
     #[cfg(all(target_os = "linux", not(miri)))]
     mod linux {
+        use super::super::HugePages;
         use super::super::platform::HUGE_PAGE;
         use super::{Mapping, Options, PAGE, contents};
         use std::fs;
@@ -337,9 +358,9 @@ mod tests {
             LOCK_LIMIT.lock().unwrap_or_else(PoisonError::into_inner)
         }
 
-        /// A field of the mapping's entry in `/proc/self/smaps`, in KiB. The kernel may have merged
-        /// the mapping with a neighbour.
-        fn smaps(mapping: &Mapping, field: &str) -> usize {
+        /// A field of the mapping's entry in `/proc/self/smaps`. The kernel may have merged the
+        /// mapping with a neighbour.
+        fn smaps_field(mapping: &Mapping, field: &str) -> String {
             let text = fs::read_to_string("/proc/self/smaps").unwrap();
             let mut inside = false;
             for line in text.lines() {
@@ -349,11 +370,21 @@ mod tests {
                         ..usize::from_str_radix(end, 16).unwrap();
                     inside = range.contains(&mapping.as_ptr().addr());
                 } else if inside && first.strip_suffix(':') == Some(field) {
-                    let amount = line[first.len()..].trim();
-                    return amount.trim_end_matches(" kB").parse().unwrap();
+                    return line[first.len()..].trim().to_owned();
                 }
             }
             panic!("no {field} for the mapping in\n{text}");
+        }
+
+        /// One of them, in KiB.
+        fn smaps(mapping: &Mapping, field: &str) -> usize {
+            let amount = smaps_field(mapping, field);
+            amount.trim_end_matches(" kB").parse().unwrap()
+        }
+
+        fn smaps_flags(mapping: &Mapping) -> Vec<String> {
+            let flags = smaps_field(mapping, "VmFlags");
+            flags.split_whitespace().map(str::to_owned).collect()
         }
 
         /// How many of the mapping's pages are in memory.
@@ -399,7 +430,7 @@ mod tests {
         fn huge_pages_lie_on_their_boundary_and_keep_the_length() {
             let options = Options {
                 prefault: true,
-                huge_pages: true,
+                huge_pages: HugePages::Always,
                 ..Options::default()
             };
             let (mapping, warnings) = Mapping::new(HUGE_PAGE + 1, options).unwrap();
@@ -409,6 +440,26 @@ mod tests {
             let switch = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
             let offered = switch.is_ok_and(|switch| !switch.contains("[never]"));
             assert_eq!(warnings.is_empty(), offered, "{warnings:?}");
+        }
+
+        #[test]
+        fn whole_huge_pages_are_asked_for_where_they_fit() {
+            let map = |bytes, huge_pages| {
+                let options = Options {
+                    huge_pages,
+                    ..Options::default()
+                };
+                let (mapping, warnings) = Mapping::new(bytes, options).unwrap();
+                assert!(warnings.is_empty(), "{warnings:?}");
+                mapping
+            };
+            let is_advised = |mapping: &Mapping| smaps_flags(mapping).contains(&"hg".to_owned());
+            let fitting = map(3 * HUGE_PAGE / 2, HugePages::WhereTheyFit);
+            assert_eq!(fitting.as_ptr().addr() % HUGE_PAGE, 0);
+            assert_eq!(fitting.mapped, 3 * HUGE_PAGE / 2);
+            assert!(is_advised(&fitting));
+            let never = map(3 * HUGE_PAGE / 2, HugePages::Never);
+            assert!(!is_advised(&never));
         }
 
         #[test]
