@@ -140,6 +140,14 @@ fn flushes_of_two_threads_at_once_serve_both() {
     }
 }
 
+struct StopAtTheEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtTheEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_flush_ends_although_others_never_stop_logging() {
     let kinds = [
@@ -168,6 +176,8 @@ fn a_flush_ends_although_others_never_stop_logging() {
                     }
                 });
             }
+            // Also if something is found to be wrong.
+            let _stop = StopAtTheEnd(&stop);
             let producer = logger.producer();
             for number in 0..20 {
                 // May find the ring full: then there is nothing to look for.
@@ -178,7 +188,6 @@ fn a_flush_ends_although_others_never_stop_logging() {
                 assert_eq!(found, outcome == Outcome::Accepted, "n {number}");
                 memory.clear();
             }
-            stop.store(true, Ordering::Relaxed);
         });
         let report = logger.shutdown(LONG);
         books.check_report(&logger, &report);
