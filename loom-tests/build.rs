@@ -25,13 +25,13 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "without_acquire_on_read",
         file: "slot.rs",
-        from: "self.stamp.load(Ordering::Acquire) == ticket + 1",
-        to: "self.stamp.load(Ordering::Relaxed) == ticket + 1",
+        from: "self.stamp.load(Ordering::Acquire) == ticket.wrapping_add(1)",
+        to: "self.stamp.load(Ordering::Relaxed) == ticket.wrapping_add(1)",
     },
     Mutation {
         name: "with_a_stamp_that_forgets_the_lap",
         file: "slot.rs",
-        from: "self.stamp.load(Ordering::Acquire) == ticket + 1",
+        from: "self.stamp.load(Ordering::Acquire) == ticket.wrapping_add(1)",
         to: "self.stamp.load(Ordering::Acquire) != 0",
     },
     Mutation {
@@ -49,8 +49,8 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "without_a_look_at_the_room",
         file: "lane.rs",
-        from: "end <= limit.load(Ordering::Relaxed)",
-        to: "end <= limit.load(Ordering::Relaxed) || true",
+        from: "end <= self.owner.limits[usize::from(detail)].load(Ordering::Relaxed)",
+        to: "true || end == u64::from(detail)",
     },
     Mutation {
         name: "without_release_on_shared_give_back",
@@ -92,7 +92,7 @@ const MUTATIONS: &[Mutation] = &[
         name: "without_the_light_barrier",
         file: "lane.rs",
         from: "light_barrier(must_fence);",
-        to: "let _ = light_barrier;",
+        to: "let _ = (light_barrier, must_fence);",
     },
     Mutation {
         name: "without_the_heavy_barrier",
@@ -103,14 +103,32 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "without_a_look_at_the_gate",
         file: "lane.rs",
-        from: "if !gate.is_open() {",
-        to: "if !gate.is_open() && false {",
+        from: "    gate.is_open()\n",
+        to: "    gate.is_open() || true\n",
     },
     Mutation {
         name: "with_a_drain_that_ignores_busy",
         file: "lane.rs",
-        from: "if self.owner.announcement.is_busy() {",
-        to: "if self.owner.announcement.is_busy() && false {",
+        from: "(!self.is_busy()).then(|| self.position())",
+        to: "Some(self.position())",
+    },
+    Mutation {
+        name: "with_a_claim_that_is_not_taken_back",
+        file: "lane.rs",
+        from: "            if self.take_back(ticket, 1) {
+                return None;
+            }",
+        to: "            return None;",
+    },
+    Mutation {
+        name: "with_a_claim_after_the_look_at_the_gate",
+        file: "lane.rs",
+        from: "        let ticket = unsafe { self.advance(1) };
+        // In this order: see `lets_in`.
+        let may_stay = lets_in(gate, must_fence) && self.has_room(ticket + 1, detail);",
+        to: "        let open = lets_in(gate, must_fence);
+        let ticket = unsafe { self.advance(1) };
+        let may_stay = open && self.has_room(ticket + 1, detail);",
     },
     Mutation {
         name: "without_release_on_letting_go",

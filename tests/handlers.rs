@@ -102,6 +102,19 @@ extern "C" fn log_plainly(_: i32) {
     RUNS.fetch_add(1, Ordering::Relaxed);
 }
 
+/// More than there is room for, so seldom that what it interrupts comes to something in between.
+extern "C" fn flood_plainly(_: i32) {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    if CALLS.fetch_add(1, Ordering::Relaxed) % 64 != 0 {
+        return;
+    }
+    for _ in 0..100 {
+        let number = next();
+        books().note(Level::Info, info!("plain {number}"));
+    }
+    RUNS.fetch_add(20, Ordering::Relaxed);
+}
+
 fn interruptions() -> u64 {
     if cfg!(debug_assertions) {
         5_000
@@ -180,6 +193,20 @@ fn a_handler_never_waits() {
 fn the_plain_form_is_safe_for_statements_and_threads_that_have_logged() {
     let name = "the_plain_form_is_safe_for_statements_and_threads_that_have_logged";
     alone(name, || hammer(log_plainly, 4096, Overflow::Drop));
+}
+
+#[test]
+fn the_plain_form_is_safe_when_the_ring_is_full() {
+    let name = "the_plain_form_is_safe_when_the_ring_is_full";
+    alone(name, || hammer(log_plainly, 64, Overflow::Drop));
+}
+
+/// It may wait, but not for a write that it has interrupted: then the rest of its records go to the
+/// shared ring, and are dropped when that is full.
+#[test]
+fn the_plain_form_does_not_wait_for_what_it_has_interrupted() {
+    let name = "the_plain_form_does_not_wait_for_what_it_has_interrupted";
+    alone(name, || hammer(flood_plainly, 64, Overflow::Block));
 }
 
 /// Sixty-four statements, each in a function of its own.

@@ -63,6 +63,11 @@ model!(
 model!(
     closing_a_lane_drains_exactly_what_was_accepted,
     twins: without_the_light_barrier, without_the_heavy_barrier, without_a_look_at_the_gate,
+        with_a_claim_that_is_not_taken_back, with_a_claim_after_the_look_at_the_gate,
+);
+model!(
+    closing_a_lane_waits_for_what_takes_several_steps,
+    twins: without_the_light_barrier, without_the_heavy_barrier, without_a_look_at_the_gate,
         with_a_drain_that_ignores_busy,
 );
 model!(

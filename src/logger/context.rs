@@ -118,7 +118,7 @@ fn enter(names: &[&str], mut values: Erased<'_>) -> ContextGuard {
         let mut payload = Payload::new();
         // SAFETY: prepared above.
         unsafe { payload.encode(&values, &scratch, None, room) };
-        stack.enter(names, values.kinds().types, payload.bytes())
+        stack.enter(names, values.types(), payload.bytes())
     });
     if id.is_some() {
         set_active(true);

@@ -104,7 +104,7 @@ impl Core {
         values: &mut Erased<'_>,
     ) -> Outcome {
         let level = site.level();
-        let types = values.kinds().types;
+        let types = values.types();
         let route = match site.known_id(types) {
             Some(id) => {
                 header.statement = id;

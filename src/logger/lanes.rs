@@ -11,13 +11,14 @@ use super::context;
 use super::core::Core;
 use crate::ring::LaneId;
 use crate::ring::lane::Lane;
-use crate::ring::sync::producers_must_fence;
+use crate::ring::sync::{pairs_are_published_whole, producers_must_fence};
 use crate::sys;
 use crate::worker::ThreadName;
 
 /// How a thread's records get to its lane, if it has one: straight, or by a detour that asks whether
-/// there is a lane at all, whether its claims must fence, and whether the thread has fields to add. The pointer's lowest bit marks
-/// the detour, so that the hot path asks for both with one test.
+/// there is a lane at all, whether its claims must fence, whether two words can be published at once,
+/// and whether the thread has fields to add. The pointer's lowest bit marks the detour, so that the hot
+/// path asks for all of it with one test.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) struct Way(*const Lane);
 
@@ -29,8 +30,8 @@ impl Way {
 
     /// To this lane, or to none where that is null.
     pub(super) fn to(lane: *const Lane) -> Self {
-        let detour = usize::from(lane.is_null() || producers_must_fence());
-        Way(lane.map_addr(|address| address | detour))
+        let detour = lane.is_null() || producers_must_fence() || !pairs_are_published_whole();
+        Way(lane.map_addr(|address| address | usize::from(detour)))
     }
 
     /// By the detour, if the calling thread has fields.

@@ -1,5 +1,6 @@
 //! From the macro to the ring.
 
+use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
 use super::context;
@@ -13,13 +14,14 @@ use crate::level::Level;
 use crate::limit::Limit;
 use crate::record::{
     Block, Erased, FIRST_PAYLOAD, Gap, Header, Introduction, Payload, Scratch, Type, TypeList,
-    Values, begin_record, flags, put_measured, slots_of, write_record,
+    Values, Words, begin_record, flags, put_measured, slots_of, write_record, write_words,
 };
-use crate::ring::claim::{Announcement, Claim};
+use crate::ring::claim::Begun;
 use crate::ring::lane::Lane;
 use crate::ring::slab::Span;
 use crate::ring::slot::Body;
 use crate::ring::{Drops, Refused};
+use crate::sys::pair::Word;
 
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +64,41 @@ pub trait Handle: Copy {
     /// The logger's bit in every call site.
     fn mask(self) -> u32;
 
+    /// Logs a record whose values are these words. `upper` is the
+    /// [upper half](Header::upper_half) of its second word; `detail`: its level may not use the reserve.
+    fn log0(self, site: Site, types: Types, upper: u32, detail: bool) -> Outcome;
+
+    /// As [`log0`](Handle::log0).
+    fn log1(self, site: Site, types: Types, upper: u32, detail: bool, a: Word) -> Outcome;
+
+    /// As [`log0`](Handle::log0).
+    #[allow(clippy::too_many_arguments, reason = "each in a register")]
+    fn log3(
+        self,
+        site: Site,
+        types: Types,
+        upper: u32,
+        detail: bool,
+        a: Word,
+        b: Word,
+        c: Word,
+    ) -> Outcome;
+
+    /// As [`log0`](Handle::log0).
+    #[allow(clippy::too_many_arguments, reason = "each in a register")]
+    fn log5(
+        self,
+        site: Site,
+        types: Types,
+        upper: u32,
+        detail: bool,
+        a: Word,
+        b: Word,
+        c: Word,
+        d: Word,
+        e: Word,
+    ) -> Outcome;
+
     /// Claims a slot and writes all of a record but its values. `None` if it is not to be had so, or
     /// the record has more to say than its values: [`submit`](Handle::submit) takes it then.
     fn claim(
@@ -69,14 +106,7 @@ pub trait Handle: Copy {
         site: &'static Callsite,
         types: &'static TypeList,
         payload: usize,
-    ) -> Option<Claimed>;
-
-    /// As [`claim`](Handle::claim), for a warning or an error, which may use the reserve.
-    fn claim_reserved(
-        self,
-        site: &'static Callsite,
-        types: &'static TypeList,
-        payload: usize,
+        detail: bool,
     ) -> Option<Claimed>;
 
     /// As [`claim`](Handle::claim), for a record of any level with a time of its own.
@@ -124,8 +154,11 @@ impl When {
     }
 }
 
+type Site = &'static Callsite;
+type Types = &'static TypeList;
+
 /// A slot that waits for its values.
-pub struct Claimed(Claim);
+pub struct Claimed(Begun);
 
 /// How the records of a handle get into a logger.
 trait Paths: Copy {
@@ -143,10 +176,10 @@ fn claim<P: Paths>(
     site: &'static Callsite,
     types: &'static TypeList,
     payload: usize,
-    reserved: bool,
+    detail: bool,
 ) -> Option<Claimed> {
     let path = handle.path_at_hand();
-    match path.and_then(|path| path.claim_at_once(site, types, payload, reserved)) {
+    match path.and_then(|path| path.claim_at_once(site, types, payload, detail)) {
         Some(claimed) => Some(claimed),
         None => claim_at(handle, site, types, payload, When::NOW),
     }
@@ -163,6 +196,104 @@ fn claim_at<P: Paths>(
     handle.path()?.claim(site, types, payload, when)
 }
 
+/// Logs a record whose values are words. All of it is here, in a few registers; what is not usual is
+/// [elsewhere](log_words).
+#[inline(always)]
+fn log<P: Paths + Handle, const N: usize>(
+    handle: P,
+    site: Site,
+    types: Types,
+    upper: u32,
+    detail: bool,
+    words: [Word; N],
+) -> Outcome {
+    let path = handle.path_at_hand();
+    if path.is_some_and(|path| path.log_at_once(site, types, upper, detail, words)) {
+        return Outcome::Accepted;
+    }
+    let word = |index: usize| words.get(index).copied().unwrap_or_default();
+    log_words(
+        handle,
+        site,
+        types,
+        upper,
+        word(0),
+        word(1),
+        word(2),
+        word(3),
+        word(4),
+    )
+}
+
+#[allow(clippy::too_many_arguments, reason = "each in a register")]
+#[inline(never)]
+fn log_words<H: Handle>(
+    handle: H,
+    site: Site,
+    types: Types,
+    upper: u32,
+    a: Word,
+    b: Word,
+    c: Word,
+    d: Word,
+    e: Word,
+) -> Outcome {
+    let words = Words::from_registers([a, b, c, d, e], Header::length(upper));
+    if let Some(claimed) = handle.claim_at(site, types, words.len(), When::NOW) {
+        // SAFETY: claimed for as many bytes, and a slot is whole words. Copying them does not unwind.
+        unsafe {
+            claimed.0.publish(|at| words.copy_to(at));
+        }
+        return Outcome::Accepted;
+    }
+    handle.submit(site, Words::erase(&mut (words,), types))
+}
+
+/// The functions for words, by the function that all of them are.
+macro_rules! log_functions {
+    ($log:expr, #[$inline:meta]) => {
+        #[$inline]
+        fn log0(self, site: Site, types: Types, upper: u32, detail: bool) -> Outcome {
+            $log(self, site, types, upper, detail, [])
+        }
+
+        #[$inline]
+        fn log1(self, site: Site, types: Types, upper: u32, detail: bool, a: Word) -> Outcome {
+            $log(self, site, types, upper, detail, [a])
+        }
+
+        #[$inline]
+        fn log3(
+            self,
+            site: Site,
+            types: Types,
+            upper: u32,
+            detail: bool,
+            a: Word,
+            b: Word,
+            c: Word,
+        ) -> Outcome {
+            $log(self, site, types, upper, detail, [a, b, c])
+        }
+
+        #[$inline]
+        fn log5(
+            self,
+            site: Site,
+            types: Types,
+            upper: u32,
+            detail: bool,
+            a: Word,
+            b: Word,
+            c: Word,
+            d: Word,
+            e: Word,
+        ) -> Outcome {
+            $log(self, site, types, upper, detail, [a, b, c, d, e])
+        }
+    };
+}
+
 macro_rules! handle {
     ($handle:ty, $mask:expr) => {
         impl Handle for $handle {
@@ -172,24 +303,17 @@ macro_rules! handle {
                 mask(self)
             }
 
+            log_functions!(log, #[inline(never)]);
+
             #[inline(never)]
             fn claim(
                 self,
                 site: &'static Callsite,
                 types: &'static TypeList,
                 payload: usize,
+                detail: bool,
             ) -> Option<Claimed> {
-                claim(self, site, types, payload, false)
-            }
-
-            #[inline(never)]
-            fn claim_reserved(
-                self,
-                site: &'static Callsite,
-                types: &'static TypeList,
-                payload: usize,
-            ) -> Option<Claimed> {
-                claim(self, site, types, payload, true)
+                claim(self, site, types, payload, detail)
             }
 
             #[inline(never)]
@@ -350,7 +474,8 @@ pub fn enabled<L: Log>(logger: &L, site: &'static Callsite) -> bool {
 
 /// Logs a record, stamped with the logger's clock.
 ///
-/// The hot path: claims one slot, and fills it. Everything else is out of line.
+/// The hot path: values of fixed size go through registers, others into a slot that is claimed for them
+/// first. Everything else is out of line.
 #[inline(always)]
 pub fn submit<L: Log, V: Values>(
     logger: &L,
@@ -359,12 +484,13 @@ pub fn submit<L: Log, V: Values>(
     values: V,
 ) -> Outcome {
     let handle = logger.handle();
+    let detail = !Drops::is_reserved(level.index());
+    // One constant, so that the compiler does not even look at the rest.
+    if const { !L::IN_HANDLER && Words::fit::<V>() } {
+        return submit_words(handle, site, detail, &values);
+    }
     if let Some(payload) = measure::<L, V>(&values) {
-        let claimed = if Drops::is_reserved(level.index()) {
-            handle.claim_reserved(site, V::TYPES, payload)
-        } else {
-            handle.claim(site, V::TYPES, payload)
-        };
+        let claimed = handle.claim(site, V::TYPES, payload, detail);
         if let Some(claimed) = claimed {
             // SAFETY: measured, and claimed with that measure.
             unsafe { put(claimed, &values, payload) };
@@ -374,6 +500,30 @@ pub fn submit<L: Log, V: Values>(
     // Moved here, so that the way above need not have them in memory.
     let mut values = values;
     handle.submit(site, Erased::new(&mut values))
+}
+
+/// Logs a record of as many words as the values take.
+#[inline(always)]
+fn submit_words<H: Handle, V: Values>(handle: H, site: Site, detail: bool, values: &V) -> Outcome {
+    let upper = const { Header::upper_half(V::FIXED) };
+    let words = Words::of(values);
+    let (types, word) = (V::TYPES, |index| words.get(index));
+    match V::FIXED.div_ceil(size_of::<u64>()) {
+        0 => handle.log0(site, types, upper, detail),
+        1 => handle.log1(site, types, upper, detail, word(0)),
+        2 | 3 => handle.log3(site, types, upper, detail, word(0), word(1), word(2)),
+        _ => handle.log5(
+            site,
+            types,
+            upper,
+            detail,
+            word(0),
+            word(1),
+            word(2),
+            word(3),
+            word(4),
+        ),
+    }
 }
 
 /// How many bytes the values take, if they can be put straight into one slot.
@@ -394,13 +544,10 @@ fn measure<L: Log, V: Values>(values: &V) -> Option<usize> {
 /// The slot was claimed for values that were [measured](measure) at `payload` bytes.
 #[inline(always)]
 unsafe fn put<V: Values>(claimed: Claimed, values: &V, payload: usize) {
-    let Claimed(claim) = claimed;
-    // SAFETY: by contract, the claim has room for as many bytes. Copying them does not unwind, so it
-    // is published, and here, on the thread that made it.
-    unsafe {
-        claim.fill(|at| put_measured(values, at, payload));
-        claim.publish();
-    }
+    let Claimed(record) = claimed;
+    // SAFETY: by contract, there is room for as many bytes. Copying them does not unwind, so the record
+    // is published, and here, on the thread that claimed it.
+    unsafe { record.publish(|at| put_measured(values, at, payload)) }
 }
 
 /// Logs a record with a time that the caller names.
@@ -474,12 +621,73 @@ fn submit_late<L: Log, V: Values>(
 }
 
 thread_local! {
-    /// What the thread says of its claims in shared rings. No destructor, so that it is there to the
-    /// thread's very end.
-    static IN_SHARED_RING: Announcement = const { Announcement::new() };
+    /// The thread's latest claim in a shared ring. No destructor, so that it is there to the thread's
+    /// very end.
+    static LATEST_SHARED: Cell<SharedClaim> = const { Cell::new(SharedClaim::NONE) };
+}
+
+/// A claim in the shared ring of a logger.
+#[derive(Clone, Copy)]
+struct SharedClaim {
+    /// The logger's number; 0 is none's.
+    logger: u64,
+    ticket: u64,
+}
+
+impl SharedClaim {
+    const NONE: SharedClaim = SharedClaim {
+        logger: 0,
+        ticket: 0,
+    };
+
+    /// One that is about to be made.
+    fn coming(core: &Core) -> Self {
+        SharedClaim {
+            logger: core.hot.id,
+            ticket: u64::MAX,
+        }
+    }
+
+    /// Whether the record that was claimed is still being written, when the caller is on the thread
+    /// that claimed it: then it is a signal handler.
+    fn is_unfinished(self, core: &Core) -> bool {
+        self.logger == core.hot.id
+            && (self.ticket == u64::MAX || !core.ring.has_published_shared(self.ticket))
+    }
 }
 
 impl Path<'_> {
+    /// Logs a record of words in a lane, if nothing stands in the way.
+    #[inline(always)]
+    fn log_at_once<const N: usize>(
+        self,
+        site: Site,
+        types: Types,
+        upper: u32,
+        detail: bool,
+        words: [Word; N],
+    ) -> bool {
+        let Path { core, way } = self;
+        if !way.is_straight() || !site.is_first(types) {
+            return false;
+        }
+        let Some(stamp) = core.hot.stamper.now_at_once() else {
+            return false;
+        };
+        // SAFETY: a path has the caller's own lane, of this ring; the claim is published at once. A
+        // straight way leads to no lane that must fence, and says that pairs are published whole. A
+        // body has room for a header and as many words as there can be.
+        unsafe {
+            let Some(claim) = core.ring.claim(&*way.lane(), detail, false) else {
+                return false;
+            };
+            claim.publish_with(stamp, |body| {
+                write_words(body, site.first_id(), upper, words);
+            });
+        }
+        true
+    }
+
     /// Claims one slot of a lane and writes what comes before the values, if nothing stands in the
     /// way.
     #[inline(always)]
@@ -488,7 +696,7 @@ impl Path<'_> {
         site: &'static Callsite,
         types: &'static TypeList,
         payload: usize,
-        reserved: bool,
+        detail: bool,
     ) -> Option<Claimed> {
         let Path { core, way } = self;
         if !way.is_straight() || !site.is_first(types) {
@@ -507,8 +715,10 @@ impl Path<'_> {
         };
         // SAFETY: a path has the caller's own lane, of this ring; the claim is published before
         // anything else is done with it. A straight way leads to no lane that must fence.
-        let claim = unsafe { core.ring.claim(&*way.lane(), reserved, false, begin) };
-        claim.map(Claimed)
+        unsafe {
+            let claim = core.ring.claim(&*way.lane(), detail, false)?;
+            Some(Claimed(claim.begin(begin)))
+        }
     }
 
     /// Claims one slot, of whichever ring, and writes what comes before the values.
@@ -532,11 +742,13 @@ impl Path<'_> {
         let level = site.level().index();
         // SAFETY: a path has the caller's own lane, of this ring, or null.
         if let Some(lane) = unsafe { way.lane().as_ref() } {
-            let reserved = Drops::is_reserved(level);
             // SAFETY: a body has room for a header.
             let begin = |body: *mut Body| unsafe { begin_record(body, header, None, payload) };
             // SAFETY: as above; the claim is published before anything else is done with the lane.
-            return unsafe { core.ring.claim(lane, reserved, true, begin) }.map(Claimed);
+            return unsafe {
+                let claim = core.ring.claim(lane, !Drops::is_reserved(level), true)?;
+                Some(Claimed(claim.begin(begin)))
+            };
         }
         if payload + size_of::<u64>() > FIRST_PAYLOAD {
             return None;
@@ -545,11 +757,21 @@ impl Path<'_> {
         header.flags |= flags::THREAD;
         // SAFETY: a body has room for a header and a word.
         let begin = |body: *mut Body| unsafe { begin_record(body, header, thread, payload) };
-        IN_SHARED_RING.with(|announcement| {
-            // SAFETY: it is the thread's own, without a destructor, and used here only.
-            let claim = unsafe { core.ring.claim_shared(level, announcement, begin) };
-            claim.ok().map(Claimed)
-        })
+        if LATEST_SHARED.get().is_unfinished(core) {
+            return None;
+        }
+        LATEST_SHARED.set(SharedClaim::coming(core));
+        let claim = core.ring.claim_shared(level).ok();
+        LATEST_SHARED.set(
+            claim
+                .as_ref()
+                .map_or(SharedClaim::NONE, |claim| SharedClaim {
+                    logger: core.hot.id,
+                    ticket: claim.ticket(),
+                }),
+        );
+        // SAFETY: copying words does not unwind.
+        claim.map(|claim| Claimed(unsafe { claim.begin(begin) }))
     }
 
     /// Logs a record in any way.
@@ -564,7 +786,7 @@ impl Path<'_> {
         let (stamp, flags) = when.stamp(core);
         let header = Header {
             stamp,
-            statement: site.id(values.kinds().types),
+            statement: site.id(values.types()),
             flags,
         };
         let context = with_suppressed(context::current(), suppressed);
@@ -582,11 +804,25 @@ fn with_suppressed(context: Option<Block>, suppressed: u64) -> Option<Block> {
     Some(fields.with_own("suppressed", Type::U64, &count))
 }
 
+/// Nothing is logged so.
+fn log_in_handler<const N: usize>(
+    _handle: InHandler<'_>,
+    _site: Site,
+    _types: Types,
+    _upper: u32,
+    _detail: bool,
+    _words: [Word; N],
+) -> Outcome {
+    Outcome::Filtered
+}
+
 impl Handle for InHandler<'_> {
     #[inline]
     fn mask(self) -> u32 {
         self.core().map_or(0, |core| core.hot.mask)
     }
+
+    log_functions!(log_in_handler, #[inline]);
 
     /// A handler may have interrupted the owner of anything that would be needed.
     #[inline(always)]
@@ -595,16 +831,7 @@ impl Handle for InHandler<'_> {
         _site: &'static Callsite,
         _types: &'static TypeList,
         _payload: usize,
-    ) -> Option<Claimed> {
-        None
-    }
-
-    #[inline(always)]
-    fn claim_reserved(
-        self,
-        _site: &'static Callsite,
-        _types: &'static TypeList,
-        _payload: usize,
+        _detail: bool,
     ) -> Option<Claimed> {
         None
     }
@@ -716,6 +943,11 @@ impl Core {
                 }
                 Err(Refused::Closed) => return self.reject(level),
                 Err(Refused::Full) => {
+                    if wait.is_long() && self.waits_for_this_thread(&route) {
+                        route = Route::Shared { introduction: None };
+                        wait.forbid();
+                        continue;
+                    }
                     if wait.once_more() {
                         continue;
                     }
@@ -733,6 +965,15 @@ impl Core {
                     };
                 }
             }
+        }
+    }
+
+    /// Whether there will be no room before the caller, a signal handler, has returned to the write
+    /// that it has interrupted.
+    fn waits_for_this_thread(&self, route: &Route<'_>) -> bool {
+        match route {
+            Route::Lane(lane) => self.ring.waits_for_owner(lane),
+            Route::Shared { .. } => LATEST_SHARED.get().is_unfinished(self),
         }
     }
 
@@ -758,6 +999,7 @@ impl Core {
             }
             Route::Shared { introduction } => {
                 header.flags |= flags::THREAD;
+                let interrupted = LATEST_SHARED.replace(SharedClaim::coming(self));
                 let mut prefix = [thread_number(), 0, 0];
                 if let Some(introduction) = introduction {
                     prefix[1..].copy_from_slice(&introduction.words());
@@ -766,7 +1008,9 @@ impl Core {
                 let slots = slots_of(payload.len() + route.prefix_bytes()) as u64;
                 let fill = |span: &mut Span| write_record(span, header, prefix, payload);
                 // SAFETY: copying bytes does not unwind.
-                unsafe { self.ring.write_shared(slots, level.index(), fill) }
+                let outcome = unsafe { self.ring.write_shared(slots, level.index(), fill) };
+                LATEST_SHARED.set(interrupted);
+                outcome
             }
         }
     }

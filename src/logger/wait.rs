@@ -48,6 +48,11 @@ impl<'a> Wait<'a> {
         self.allowed = false;
     }
 
+    /// Whether it will sleep the next time.
+    pub(super) fn is_long(&self) -> bool {
+        self.allowed && self.tries >= Self::SPINS + Self::YIELDS
+    }
+
     /// Waits a little, unless patience is at its end.
     pub(super) fn once_more(&mut self) -> bool {
         if !self.allowed || self.core.is_inside() {

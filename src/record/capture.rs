@@ -18,7 +18,7 @@ use core::ops::Deref;
 use core::ptr;
 
 use super::encode::{Run, SHARE, Scratch};
-use super::value::{Checked, Put, Record};
+use super::value::{Checked, Put, Record, Unchecked};
 use super::values::pointers::{Address, At};
 use super::values::text::{TEXT_FIXED, put_text, text_bytes};
 use super::{Type, TypeList};
@@ -347,20 +347,76 @@ fn capture_text<F: Format>(format: F) -> Text<F> {
 }
 
 /// A value stored as it is.
-#[derive(Debug)]
 pub struct Typed<'a, T: ?Sized> {
-    value: &'a T,
+    held: Held<'a, T>,
     /// Where it is, once it was prepared. Not written otherwise, which would cost instructions.
     run: MaybeUninit<Run>,
 }
 
-impl<'a, T: ?Sized> Typed<'a, T> {
+/// A value, or where it is. A value that fits in a register is held itself: the caller's variable
+/// then need not be in memory, which would cost a store.
+union Held<'a, T: ?Sized> {
+    /// Its bytes, the first ones of these.
+    here: u64,
+    there: &'a T,
+}
+
+impl<T: ?Sized> Clone for Held<'_, T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: ?Sized> Copy for Held<'_, T> {}
+
+impl<'a, T: Record + ?Sized> Typed<'a, T> {
+    const IS_HERE: bool =
+        matches!(T::FIXED, 1 | 2 | 4 | 8) && T::EXACT.holds() && !T::VARIES && !T::PREPARED;
+
     #[inline(always)]
     fn new(value: &'a T) -> Self {
+        let held = if Self::IS_HERE {
+            let mut here = 0_u64;
+            // SAFETY: such a value vouches for taking `FIXED` bytes, at most eight.
+            let mut to = unsafe { Unchecked::new(ptr::from_mut(&mut here).cast()) };
+            value.put(&mut to, usize::MAX);
+            Held { here }
+        } else {
+            Held { there: value }
+        };
         Typed {
-            value,
+            held,
             run: MaybeUninit::uninit(),
         }
+    }
+
+    /// The value, if it is not held here.
+    #[inline(always)]
+    fn there(&self) -> Option<&'a T> {
+        if Self::IS_HERE {
+            return None;
+        }
+        // SAFETY: `new` wrote it so.
+        Some(unsafe { self.held.there })
+    }
+
+    /// The bytes of a value that is held here, the first `N` of them all that count.
+    ///
+    /// # Safety
+    ///
+    /// It is.
+    #[inline(always)]
+    unsafe fn here<const N: usize>(&self) -> [u8; N] {
+        // SAFETY: `new` wrote it so.
+        let bytes = unsafe { self.held.here }.to_ne_bytes();
+        core::array::from_fn(|index| bytes[index])
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Typed<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Typed").finish_non_exhaustive()
     }
 }
 
@@ -428,8 +484,8 @@ unsafe impl<T: Record + ?Sized> Value for Typed<'_, T> {
 
     #[inline(always)]
     fn prepare(&mut self, scratch: &mut Scratch, later: usize) {
-        if T::PREPARED {
-            let run = scratch.store(|to, limit| self.value.put(to, limit), later);
+        if let (true, Some(value)) = (T::PREPARED, self.there()) {
+            let run = scratch.store(|to, limit| value.put(to, limit), later);
             self.run.write(run);
         }
     }
@@ -440,10 +496,11 @@ unsafe impl<T: Record + ?Sized> Value for Typed<'_, T> {
             // SAFETY: it was prepared, by contract.
             let run = unsafe { self.run.assume_init_ref() };
             scratch.bytes(run).len()
-        } else if T::VARIES {
-            self.value.variable(limit)
         } else {
-            0
+            match self.there() {
+                Some(value) if T::VARIES => value.variable(limit),
+                _ => 0,
+            }
         }
     }
 
@@ -456,8 +513,18 @@ unsafe impl<T: Record + ?Sized> Value for Typed<'_, T> {
             if run.missing > 0 {
                 to.end();
             }
+        } else if let Some(value) = self.there() {
+            value.put(to, limit);
         } else {
-            self.value.put(to, limit);
+            // SAFETY: it is not there, so it is here.
+            unsafe {
+                match T::FIXED {
+                    1 => to.put(self.here::<1>()),
+                    2 => to.put(self.here::<2>()),
+                    4 => to.put(self.here::<4>()),
+                    _ => to.put(self.here::<8>()),
+                }
+            }
         }
     }
 }
@@ -619,6 +686,7 @@ values!(A 0 B 1 C 2 D 3 E 4 F 5 G 6 H 7; Rest 8);
 /// code for all statements.
 pub struct Erased<'a> {
     values: *mut (),
+    types: &'static TypeList,
     kinds: &'static Kinds,
     _borrowed: PhantomData<&'a mut ()>,
 }
@@ -626,7 +694,6 @@ pub struct Erased<'a> {
 /// What is known of the values of a statement when their types have been forgotten.
 #[derive(Debug)]
 pub struct Kinds {
-    pub(crate) types: &'static TypeList,
     fixed: usize,
     varying: usize,
     pub(crate) prepared: usize,
@@ -687,7 +754,6 @@ impl Kinds {
             "the arguments of one log statement take more bytes than a record can have"
         );
         Kinds {
-            types: V::TYPES,
             fixed: V::FIXED,
             varying: V::VARYING,
             prepared: V::PREPARED,
@@ -702,9 +768,20 @@ impl<'a> Erased<'a> {
     pub fn new<V: Values>(values: &'a mut V) -> Self {
         Erased {
             values: ptr::from_mut(values).cast(),
+            types: V::TYPES,
             kinds: const { &Kinds::of::<V>() },
             _borrowed: PhantomData,
         }
+    }
+
+    /// The same, to be read back as these types.
+    pub(super) fn with_types(self, types: &'static TypeList) -> Self {
+        Erased { types, ..self }
+    }
+
+    /// How they are read back.
+    pub(crate) fn types(&self) -> &'static TypeList {
+        self.types
     }
 
     pub(crate) fn kinds(&self) -> &'static Kinds {

@@ -12,8 +12,10 @@ use super::capture::{Erased, Values};
 use super::context::{self, Block};
 use super::value::{Checked, Unchecked};
 use super::values::text::kept;
+use super::words::MOST_WORDS;
 use crate::ring::slab::Span;
 use crate::ring::slot::{Body, SPAN_SHIFT};
+use crate::sys::pair::{self, Word};
 
 /// Bytes of payload in a record's first slot, after the two words of the header.
 pub(crate) const FIRST_PAYLOAD: usize = size_of::<Body>() - 16;
@@ -73,6 +75,19 @@ impl Header {
             | (payload as u64) << 32
             | (slots as u64) << SPAN_SHIFT
             | u64::from(self.flags) << 56
+    }
+
+    /// The upper half of the second word of a record of one slot, whose flags are 0. A constant of a
+    /// statement.
+    #[inline(always)]
+    pub(crate) const fn upper_half(payload: usize) -> u32 {
+        payload as u32 | 1 << (SPAN_SHIFT - 32)
+    }
+
+    /// The bytes of payload that it tells.
+    #[inline(always)]
+    pub(crate) const fn length(upper: u32) -> usize {
+        upper as u16 as usize
     }
 
     /// The header and the number of bytes of payload in a record's first two words.
@@ -385,13 +400,47 @@ pub(crate) unsafe fn begin_record(
     };
     // SAFETY: by contract.
     unsafe {
-        body.write(header.stamp);
-        body.add(1).write(header.word_of_slots(prefix + payload, 1));
+        let word = header.word_of_slots(prefix + payload, 1);
+        pair::write(body, Word::new(header.stamp), Word::new(word));
         if let Some(thread) = thread {
             body.add(2).write(thread);
         }
     }
     2 * size_of::<u64>() + prefix
+}
+
+/// Writes a record of one slot but its first word, which is the timestamp. The values are words.
+///
+/// # Safety
+///
+/// The pointer is valid for writes of a body.
+#[inline(always)]
+pub(crate) unsafe fn write_words<const N: usize>(
+    body: *mut Body,
+    statement: u32,
+    upper: u32,
+    words: [Word; N],
+) {
+    const { assert!(N <= MOST_WORDS) };
+    let header = u64::from(statement) | u64::from(upper) << 32;
+    let body = body.cast::<u64>();
+    let word = |index: usize| words[index].to_le();
+    // SAFETY: by contract.
+    unsafe {
+        if N == 0 {
+            body.add(1).write(header);
+        } else {
+            pair::write(body.add(1), Word::new(header), word(0));
+        }
+        for first in (1..N).step_by(2) {
+            let second = if first + 1 < N {
+                word(first + 1)
+            } else {
+                Word::default()
+            };
+            pair::write(body.add(2 + first), word(first), second);
+        }
+    }
 }
 
 /// Writes the values of a record straight into its slot.

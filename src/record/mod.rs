@@ -26,6 +26,7 @@ mod types;
 mod value;
 mod values;
 mod view;
+mod words;
 
 pub use capture::{Erased, Values, address_probe, context_probe, plain_probe, probe, text_probe};
 pub use decode::{Chars, Decoder, UnixTime, Value};
@@ -33,6 +34,7 @@ pub use spec::{Align, Count, Field, Piece, Sign, Spec, Style};
 pub use types::{Derived, Form, Member, Shape, Type, TypeList, Variant};
 pub use value::{Exact, Put, Record, fixed_with, type_with};
 pub use view::{Body, Composite, Items, View};
+pub use words::Words;
 
 pub(crate) use buffer::Buffer;
 pub(crate) use capture::Plain;
@@ -40,7 +42,7 @@ pub(crate) use context::{Block, Context, field_bytes};
 pub(crate) use decode::as_bytes;
 pub(crate) use encode::{
     FIRST_PAYLOAD, Header, MAX_PAYLOAD, MAX_SLOTS, Payload, Scratch, begin_record, flags,
-    payload_of, put_measured, slots_of, write_record,
+    payload_of, put_measured, slots_of, write_record, write_words,
 };
 pub(crate) use gap::Gap;
 pub(crate) use introduction::Introduction;

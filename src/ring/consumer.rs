@@ -174,10 +174,9 @@ impl Consumer {
 
     /// How many slots were claimed and not read, as far as this thread knows.
     pub(crate) fn backlog(&self) -> u64 {
-        let ends = self.ring.lanes.iter().map(super::Lane::position);
-        let ends = ends.chain([self.ring.shared.position()]);
-        let left = |(cursor, end): (&Cursor, u64)| end.saturating_sub(cursor.next);
-        self.cursors.iter().zip(ends).map(left).sum()
+        let left =
+            |(source, cursor): (usize, &Cursor)| self.end(source).saturating_sub(cursor.next);
+        self.cursors.iter().enumerate().map(left).sum()
     }
 
     /// The first body of a source's next record, if it has been published.
@@ -227,8 +226,24 @@ impl Consumer {
 
     /// Where every source ends now, as far as this thread knows.
     pub(crate) fn ends(&self) -> Vec<u64> {
-        let lanes = self.ring.lanes.iter().map(super::Lane::position);
-        lanes.chain([self.ring.shared.position()]).collect()
+        (0..self.cursors.len())
+            .map(|source| self.end(source))
+            .collect()
+    }
+
+    /// Whether everything has been read that the source held when it ended at `end`.
+    pub(crate) fn has_reached(&self, source: usize, end: u64) -> bool {
+        let next = self.cursors[source].next;
+        // A lane's end may go back: then a claim was taken back that had been counted in.
+        next >= end || next >= self.end(source)
+    }
+
+    /// Where the source ends now, as far as this thread knows.
+    fn end(&self, source: usize) -> u64 {
+        match self.ring.lanes.get(source) {
+            Some(lane) => lane.position(),
+            None => self.ring.shared.position(),
+        }
     }
 
     /// How many slots a source has.

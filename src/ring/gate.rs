@@ -8,8 +8,8 @@
 //!
 //! The gate of a [forked](Gate::fork) child is its parent's, and of no use there.
 //!
-//! A producer looks at the gate between announcing a write (`busy`, in its lane) and making it.
-//! Whoever drains looks at `busy` after the gate has begun to close. The two barriers of
+//! A producer announces a write, by its claim or by `busy` in its lane, and then looks at the gate.
+//! Whoever drains looks at the announcements after the gate has begun to close. The two barriers of
 //! [`sync`](super::sync) stand between each side's store and its load, so either the producer sees
 //! that the gate is closing, or the drain sees that the producer is writing, and waits for it.
 

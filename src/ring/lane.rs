@@ -1,4 +1,4 @@
-//! A lane: a ring of one thread's own, claimed with plain stores.
+//! A lane: a ring of one thread's own, claimed without a locked instruction.
 //!
 //! ```text
 //! Free -> Owned -> Draining -> Free
@@ -13,14 +13,14 @@
 
 use crossbeam_utils::CachePadded;
 
-use super::claim::{Announcement, Claim};
+use super::claim::Claim;
 use super::gate::Gate;
 use super::slab::{Span, Track};
-use super::slot::Body;
 use super::sync::{
-    AtomicU32, AtomicU64, Ordering, light_barrier, prefetch_for_write, producers_must_fence,
+    AtomicBool, AtomicU32, AtomicU64, Ordering, add_uninterrupted, light_barrier,
+    producers_must_fence,
 };
-use super::{Drops, LEVELS, Load, PREFETCH_AHEAD, Refused, reserve_of};
+use super::{Drops, LEVELS, Load, Refused, prefetch_ahead, reserve_of};
 
 const FREE: u32 = 0;
 const OWNED: u32 = 1;
@@ -40,17 +40,21 @@ pub(crate) struct Lane {
 /// The words of the hot path. Written by the owner only; atomic because the drain and the
 /// statistics look at them.
 #[derive(Debug)]
+// The position first, where it needs no address of its own.
+#[repr(C)]
 struct Owner {
-    /// Whether a write is under way, and the next ticket.
-    announcement: Announcement,
+    /// The ticket to be claimed next. A claim is its first store, so the tickets below it that have
+    /// not been published say that a write is under way.
+    position: AtomicU64,
+    /// The owner is at something that takes more than one step: a signal handler that has
+    /// interrupted it must leave the lane alone, and the drain wait.
+    busy: AtomicBool,
     /// Whether the light barrier must be a real fence. Never changes.
     must_fence: bool,
-    /// A claim for a warning or an error may reach up to this ticket without asking. At most
-    /// `head + capacity`; 0 while drops are untold, so that the next claim takes the slow path and
-    /// tells them.
-    limit: AtomicU64,
-    /// The same for a claim that may not use the reserve.
-    detail_limit: AtomicU64,
+    /// How far a claim may reach without asking: up to these tickets. One for warnings and errors, at
+    /// most `head + capacity`, and one for detail, which may not use the reserve. Both are 0
+    /// while drops are untold, so that the next claim takes the slow path and tells them.
+    limits: [AtomicU64; 2],
     /// The lane's slots. Never changes.
     track: Track,
     /// Slots that are not the first of an accepted record: continuations and gap records. With it
@@ -73,10 +77,13 @@ impl Lane {
     pub(super) fn new(track: Track) -> Self {
         Lane {
             owner: CachePadded::new(Owner {
-                announcement: Announcement::new(),
+                position: AtomicU64::new(0),
+                busy: AtomicBool::new(false),
                 must_fence: producers_must_fence(),
-                limit: AtomicU64::new(track.capacity()),
-                detail_limit: AtomicU64::new(track.capacity() - reserve_of(track.capacity())),
+                limits: [
+                    AtomicU64::new(track.capacity()),
+                    AtomicU64::new(track.capacity() - reserve_of(track.capacity())),
+                ],
                 track,
                 extra: AtomicU64::new(0),
             }),
@@ -127,7 +134,6 @@ impl Lane {
     /// # Safety
     ///
     /// The caller's thread owns the lane, and the slab is alive. `fill` does not unwind.
-    #[inline(always)]
     pub(super) unsafe fn write(
         &self,
         gate: &Gate,
@@ -135,99 +141,157 @@ impl Lane {
         level: usize,
         fill: impl FnOnce(&mut Span),
     ) -> Result<(), Refused> {
-        let owner = &*self.owner;
-        let position = self.reserve_slots(gate, slots, level)?;
-        // SAFETY: reserved just now. The track is a copy, which stays in registers.
-        let mut span = unsafe { Span::new(owner.track, position, slots) };
+        self.begin(gate)?;
+        let ticket = loop {
+            let position = self.position();
+            if !self.has_room(position + slots, !Drops::is_reserved(level)) {
+                if let Err(refused) = self.make_room(position + slots, level) {
+                    self.end();
+                    return Err(refused);
+                }
+            }
+            // SAFETY: by contract.
+            if let Some(ticket) = unsafe { self.claim_at(position, slots, slots - 1) } {
+                break ticket;
+            }
+        };
+        for slot in ticket..ticket + slots {
+            self.prefetch_after(slot);
+        }
+        // SAFETY: claimed just now, below the limit: the consumer has returned those slots, and the
+        // limit was read with Acquire.
+        let mut span = unsafe { Span::new(self.owner.track, ticket, slots) };
         fill(&mut span);
         span.publish();
-        if slots > 1 {
-            add(&owner.extra, slots - 1);
-        }
-        owner.announcement.set_position(position + slots);
-        self.owner.announcement.end();
+        self.end();
         Ok(())
     }
 
-    /// Claims one slot, for the caller to fill and [publish](Claim::publish). `None` if there is
-    /// anything to be said against it: [`write`](Self::write) finds out what. `begin` writes what
-    /// comes first, and answers how many bytes that are.
+    /// Claims one slot, for the caller to fill and publish. `None` if there is anything to be said
+    /// against it: [`write`](Self::write) finds out what. `detail`: its level may not use the reserve.
     ///
     /// # Safety
     ///
-    /// As for [`write`](Self::write); `begin` does not unwind; nothing else is done with the lane before the claim is
-    /// published; and `must_fence` is what [`producers_must_fence`] says, or true.
+    /// As for [`write`](Self::write); nothing else is done with the lane before the claim is
+    /// published, but by a signal handler; and `must_fence` is what [`producers_must_fence`] says, or
+    /// true.
     #[inline(always)]
     pub(super) unsafe fn claim(
         &self,
         gate: &Gate,
-        reserved: bool,
+        detail: bool,
         must_fence: bool,
-        begin: impl FnOnce(*mut Body) -> usize,
     ) -> Option<Claim> {
-        self.begin(gate, must_fence).ok()?;
-        let position = self.position();
-        if !self.has_room(position + 1, reserved) {
-            self.owner.announcement.end();
-            return None;
-        }
-        self.prefetch_after(position);
-        // SAFETY: announced, and below the limit: see `reserve_slots`.
-        let slot = self.owner.track.address(position);
-        // SAFETY: as above; `begin` by contract.
-        Some(unsafe { Claim::new(&self.owner.announcement, slot, begin) })
-    }
-
-    /// Announces a write and looks for room. From here on the slots from the answer on are the
-    /// owner's to fill: below the limit the consumer has returned them, and the limit was read with
-    /// Acquire.
-    #[inline(always)]
-    fn reserve_slots(&self, gate: &Gate, slots: u64, level: usize) -> Result<u64, Refused> {
-        self.begin(gate, self.owner.must_fence)?;
-        let position = self.position();
-        if !self.has_room(position + slots, Drops::is_reserved(level)) {
-            if let Err(refused) = self.make_room(position + slots, level) {
-                self.owner.announcement.end();
-                return Err(refused);
+        // SAFETY: by contract.
+        let ticket = unsafe { self.advance(1) };
+        // In this order: see `lets_in`.
+        let may_stay = lets_in(gate, must_fence) && self.has_room(ticket + 1, detail);
+        if !may_stay {
+            cold();
+            if self.take_back(ticket, 1) {
+                return None;
             }
         }
-        for slot in position..position + slots {
-            self.prefetch_after(slot);
-        }
-        Ok(position)
+        self.prefetch_after(ticket);
+        // SAFETY: claimed, and below the limit, as in `write`.
+        Some(unsafe { Claim::new(self.owner.track.address(ticket), ticket) })
     }
 
-    /// Whether a claim may reach up to ticket `end` without asking; `reserved`: into the reserve.
+    /// Moves the position: the claim of `slots` slots, the first of which it answers.
+    ///
+    /// # Safety
+    ///
+    /// The caller's thread owns the lane, and the slab is alive.
     #[inline(always)]
-    fn has_room(&self, end: u64, reserved: bool) -> bool {
-        let limit = if reserved {
-            &self.owner.limit
-        } else {
-            &self.owner.detail_limit
-        };
-        end <= limit.load(Ordering::Relaxed)
+    unsafe fn advance(&self, slots: u64) -> u64 {
+        let position = &self.owner.position;
+        let before = position.load(Ordering::Relaxed);
+        add_uninterrupted(position, slots);
+        let mut ticket = position.load(Ordering::Relaxed) - slots;
+        if ticket != before {
+            cold();
+            // A signal handler has claimed, too, before this or after it. It has returned, so the only
+            // slots without a record are those of this claim.
+            ticket = before;
+            // SAFETY: by contract.
+            while unsafe { self.owner.track.slot(ticket) }.holds(ticket) {
+                ticket += 1;
+            }
+        }
+        ticket
     }
 
+    /// Takes a claim back: no. Then a signal handler has claimed behind it, for which the gate was open
+    /// and the room enough; so they are for the claim, too, and it stays.
+    #[inline(always)]
+    fn take_back(&self, ticket: u64, slots: u64) -> bool {
+        self.owner
+            .position
+            .compare_exchange(ticket + slots, ticket, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// Claims `slots` slots at `position`, of which `extra` will not begin a record; behind it, if a
+    /// handler has claimed there since the position was read, and there is room for sure. Only while
+    /// `busy`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`advance`](Self::advance).
+    unsafe fn claim_at(&self, position: u64, slots: u64, extra: u64) -> Option<u64> {
+        // Before the claim: seen without it, the slots count as no record yet.
+        add(&self.owner.extra, extra);
+        // SAFETY: by contract.
+        let ticket = unsafe { self.advance(slots) };
+        if ticket != position && self.take_back(ticket, slots) {
+            add(&self.owner.extra, extra.wrapping_neg());
+            return None;
+        }
+        Some(ticket)
+    }
+
+    /// Whether a claim may reach up to ticket `end` without asking; `detail`: not into the reserve.
+    #[inline(always)]
+    fn has_room(&self, end: u64, detail: bool) -> bool {
+        end <= self.owner.limits[usize::from(detail)].load(Ordering::Relaxed)
+    }
+
+    /// Asks for the lines that will be written soon. Behind the lane's last slot those are not its
+    /// own, which is rare and does no harm; to find the right ones would cost eight instructions.
     #[inline(always)]
     fn prefetch_after(&self, position: u64) {
-        // A copy, which stays in registers.
-        let track = self.owner.track;
-        for ahead in PREFETCH_AHEAD {
-            prefetch_for_write(track.address(position + ahead));
+        prefetch_ahead(self.owner.track.address(position));
+    }
+
+    /// Begins something that takes more than one step.
+    ///
+    /// # Errors
+    ///
+    /// The gate is not open, or this call interrupted a write on the same thread that is under way.
+    fn begin(&self, gate: &Gate) -> Result<(), Refused> {
+        let owner = &*self.owner;
+        if owner.busy.load(Ordering::Relaxed) {
+            return Err(Refused::Interrupting);
+        }
+        owner.busy.store(true, Ordering::Relaxed);
+        if lets_in(gate, owner.must_fence) {
+            Ok(())
+        } else {
+            self.end();
+            Err(Refused::Closed)
         }
     }
 
-    /// Announces a write and looks at the gate, in this order.
-    #[inline(always)]
-    fn begin(&self, gate: &Gate, must_fence: bool) -> Result<(), Refused> {
-        self.owner.announcement.begin()?;
-        // Pairs with the heavy barrier in `Ring::seal`.
-        light_barrier(must_fence);
-        if !gate.is_open() {
-            self.owner.announcement.end();
-            return Err(Refused::Closed);
-        }
-        Ok(())
+    /// Ends what was begun.
+    fn end(&self) {
+        // Release: pairs with the Acquire in `is_busy`; who waits for the end reads the position and
+        // the drops next.
+        self.owner.busy.store(false, Ordering::Release);
+    }
+
+    fn is_busy(&self) -> bool {
+        // Acquire: pairs with the Release in `end`.
+        self.owner.busy.load(Ordering::Acquire)
     }
 
     /// Looks how far the consumer is. A record of `level` must fit that ends before ticket `end`.
@@ -263,16 +327,16 @@ impl Lane {
 
     /// Claims may reach up to `limit` from now on.
     fn set_limits(&self, limit: u64) {
-        self.owner.limit.store(limit, Ordering::Relaxed);
-        self.owner
-            .detail_limit
-            .store(limit - self.reserve(), Ordering::Relaxed);
+        let [all, detail] = &self.owner.limits;
+        all.store(limit, Ordering::Relaxed);
+        detail.store(limit - self.reserve(), Ordering::Relaxed);
     }
 
     /// Sends the next claim to the slow path.
     fn forget_limits(&self) {
-        self.owner.limit.store(0, Ordering::Relaxed);
-        self.owner.detail_limit.store(0, Ordering::Relaxed);
+        for limit in &self.owner.limits {
+            limit.store(0, Ordering::Relaxed);
+        }
     }
 
     fn fresh_limit(&self) -> u64 {
@@ -298,13 +362,13 @@ impl Lane {
         now: u64,
     ) -> Result<(), Refused> {
         // A handler that drops meanwhile sees `busy` and counts in the shared ring.
-        self.begin(gate, self.owner.must_fence)?;
+        self.begin(gate)?;
         if self.untold_drops().is_none() {
             self.drops.since.store(now, Ordering::Relaxed);
         }
         add(&self.drops.counted[level], 1);
         self.forget_limits();
-        self.owner.announcement.end();
+        self.end();
         Ok(())
     }
 
@@ -319,25 +383,27 @@ impl Lane {
         gate: &Gate,
         fill: impl FnOnce(&mut Span, &Drops),
     ) -> Result<(), Refused> {
-        self.begin(gate, self.owner.must_fence)?;
-        let owner = &*self.owner;
-        let position = owner.announcement.position();
-        let limit = self.fresh_limit();
-        if position + 1 > limit {
-            self.owner.announcement.end();
-            return Err(Refused::Full);
-        }
+        self.begin(gate)?;
+        let ticket = loop {
+            let (position, limit) = (self.position(), self.fresh_limit());
+            if position + 1 > limit {
+                self.end();
+                return Err(Refused::Full);
+            }
+            // SAFETY: by contract.
+            if let Some(ticket) = unsafe { self.claim_at(position, 1, 1) } {
+                self.set_limits(limit);
+                break ticket;
+            }
+        };
         // SAFETY: as in `write`.
-        let mut span = unsafe { Span::new(owner.track, position, 1) };
+        let mut span = unsafe { Span::new(self.owner.track, ticket, 1) };
         fill(&mut span, &self.untold_drops());
         span.publish();
         for (told, counted) in self.drops.told.iter().zip(&self.drops.counted) {
             told.store(counted.load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        self.set_limits(limit);
-        add(&owner.extra, 1);
-        owner.announcement.set_position(position + 1);
-        self.owner.announcement.end();
+        self.end();
         Ok(())
     }
 
@@ -384,20 +450,34 @@ impl Lane {
         }
     }
 
-    /// The ticket after the last one the lane will ever hold; `None` while a write is under way
-    /// whose outcome cannot be known yet. To be asked after the heavy barrier of a closing gate.
+    /// The ticket after the last one that the lane holds; `None` while its owner is at something of
+    /// which that cannot be known. To be asked after the heavy barrier of a closing gate: once the
+    /// consumer has come to the answer, there will be no more. Claims that come too late may show in
+    /// it for a moment, until they are taken back.
     pub(super) fn frontier(&self) -> Option<u64> {
-        // The announcement ends after the position has been written.
-        if self.owner.announcement.is_busy() {
-            None
-        } else {
-            Some(self.position())
-        }
+        // In this order: what the owner was at ends after its claim.
+        (!self.is_busy()).then(|| self.position())
+    }
+
+    /// Whether the owner is at something, and all that it has claimed is published.
+    pub(super) fn is_undecided(&self) -> bool {
+        let last = self.position().wrapping_sub(1);
+        // SAFETY: the slab is alive, as long as somebody asks. Before the first record, that slot is
+        // without a stamp, as ticket -1 would leave it.
+        self.is_busy() && unsafe { self.owner.track.slot(last) }.holds(last)
+    }
+
+    /// Whether the consumer has come to a record that was claimed and is not published. If the owner
+    /// asks, it is a signal handler that has interrupted the write of that record.
+    pub(super) fn waits_for_owner(&self) -> bool {
+        let head = self.head.load(Ordering::Acquire);
+        // SAFETY: as above.
+        head != self.position() && !unsafe { self.owner.track.slot(head) }.holds(head)
     }
 
     /// The next ticket, as far as the caller's thread can know.
     pub(super) fn position(&self) -> u64 {
-        self.owner.announcement.position()
+        self.owner.position.load(Ordering::Acquire)
     }
 
     // Statistics.
@@ -405,8 +485,8 @@ impl Lane {
     /// How many records were accepted.
     pub(super) fn accepted(&self) -> u64 {
         // In this order: a record of several slots then counts late, never twice.
-        let extra = self.owner.extra.load(Ordering::Acquire);
-        self.position().saturating_sub(extra)
+        let position = self.position();
+        position.saturating_sub(self.owner.extra.load(Ordering::Relaxed))
     }
 
     /// How many records were dropped.
@@ -433,7 +513,22 @@ impl Lane {
     }
 }
 
-/// Adds to a counter that only the caller's thread writes.
+/// Whether a write that has been announced, by a claim or by `busy`, may go on. The announcement and
+/// this look at the gate are in this order, also for those who close it: the barrier pairs with the
+/// heavy one in `Ring::seal`.
+#[inline(always)]
+fn lets_in(gate: &Gate, must_fence: bool) -> bool {
+    light_barrier(must_fence);
+    gate.is_open()
+}
+
+/// Tells the compiler that this is seldom.
+#[cold]
+#[inline]
+fn cold() {}
+
+/// Adds to a counter that only the caller's thread writes, and no handler on it.
 fn add(counter: &AtomicU64, amount: u64) {
-    counter.store(counter.load(Ordering::Relaxed) + amount, Ordering::Relaxed);
+    let sum = counter.load(Ordering::Relaxed).wrapping_add(amount);
+    counter.store(sum, Ordering::Relaxed);
 }

@@ -6,7 +6,7 @@
 //! model-checked.
 //!
 //! There is one slot protocol and there are two ways to claim a slot. A thread that holds a
-//! [lane](lane) claims with plain stores. All others claim in the [shared](shared) ring, with one
+//! [lane](lane) claims without a locked instruction. All others claim in the [shared](shared) ring, with one
 //! compare-and-swap. The [consumer](consumer) treats all alike.
 
 pub(crate) mod claim;
@@ -18,14 +18,16 @@ pub(crate) mod slab;
 pub(crate) mod slot;
 pub(crate) mod sync;
 
-use claim::{Announcement, Claim};
+use claim::Claim;
 use consumer::Consumer;
 use gate::Gate;
 use lane::Lane;
 use shared::Shared;
 use slab::{Slab, Span};
-use slot::{Body, span_of};
-use sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, heavy_barrier};
+use slot::{Body, Slot, span_of};
+use sync::{
+    Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, heavy_barrier, prefetch_for_write,
+};
 
 /// How many levels drops are counted by; level 0 is the most severe.
 pub(crate) const LEVELS: usize = 5;
@@ -34,11 +36,20 @@ pub(crate) const LEVELS: usize = 5;
 /// push out the line that explains it.
 const FIRST_RESERVED_LEVEL: usize = 2;
 
-/// How far ahead of a claim a producer asks for the lines that will be written. Line ownership takes
-/// longer to arrive than a record takes to write, and a burst would otherwise wait for it. The far
-/// one fetches what the consumer read a lap ago; the near one takes back what the consumer's
-/// processor fetched when it read ahead of the last burst.
-const PREFETCH_AHEAD: [u64; 2] = [4, 16];
+/// Asks for the lines of slots that will be written soon. Line ownership takes longer to arrive than a
+/// record takes to write, and a burst would otherwise wait for it. The far one fetches what the
+/// consumer read a lap ago; the near one takes back what the consumer's processor fetched when it read
+/// ahead of the last burst.
+///
+/// Behind the last slot of a ring those lines are not its own. That is rare and does no harm; to find
+/// the right ones would cost eight instructions.
+#[inline(always)]
+fn prefetch_ahead(slot: *const Slot) {
+    const NEAR: usize = 4 * size_of::<Slot>();
+    const FAR: usize = 16 * size_of::<Slot>();
+    prefetch_for_write::<NEAR>(slot.cast());
+    prefetch_for_write::<FAR>(slot.cast());
+}
 
 /// At least two slots: after a drop, the line that explains it needs one for the gap record, too.
 fn reserve_of(capacity: u64) -> u64 {
@@ -204,51 +215,49 @@ impl Ring {
         unsafe { lane.write(&self.gate, slots, level, fill) }
     }
 
-    /// Claims one slot of a lane, for a record that the caller fills and publishes; `reserved` says
-    /// whether its level may use the reserve. `begin` writes what comes first, and answers how many
-    /// bytes that are. `None` if the claim cannot be made at once.
+    /// Claims one slot of a lane, for a record that the caller fills and publishes; `detail`: its
+    /// level may not use the reserve. `None` if the claim cannot be made at once.
     ///
     /// # Safety
     ///
     /// The lane is one of this ring's, and the caller's thread owns it. The claim is published on
     /// this thread, without anything else being done with the lane in between. `must_fence` is what
     /// [`producers_must_fence`](sync::producers_must_fence) says, or true.
-    /// `begin` does not unwind.
     #[inline(always)]
     pub(crate) unsafe fn claim(
         &self,
         lane: &Lane,
-        reserved: bool,
+        detail: bool,
         must_fence: bool,
-        begin: impl FnOnce(*mut Body) -> usize,
     ) -> Option<Claim> {
         // SAFETY: by contract; the ring owns the slab.
-        unsafe { lane.claim(&self.gate, reserved, must_fence, begin) }
+        unsafe { lane.claim(&self.gate, detail, must_fence) }
     }
 
-    /// Claims one slot of the shared ring, for a record that the caller fills and publishes. `begin`
-    /// writes what comes first, and answers how many bytes that are.
+    /// Whether the lane's consumer has come to a record that was claimed and is not published.
+    ///
+    /// If the owner asks, it is a signal handler that has interrupted the write of that record.
+    pub(crate) fn waits_for_owner(&self, lane: &Lane) -> bool {
+        lane.waits_for_owner()
+    }
+
+    /// Claims one slot of the shared ring, for a record that the caller fills and publishes.
     ///
     /// # Errors
     ///
     /// See [`Refused`]. Nothing was written or counted.
-    ///
-    /// # Safety
-    ///
-    /// The announcement is the calling thread's own, and for claims in shared rings only; it lives
-    /// until the claim is published, on this thread. `begin` does not unwind.
     #[inline]
-    pub(crate) unsafe fn claim_shared(
-        &self,
-        level: usize,
-        announcement: &Announcement,
-        begin: impl FnOnce(*mut Body) -> usize,
-    ) -> Result<Claim, Refused> {
-        // SAFETY: by contract; the ring owns the slab.
-        unsafe {
-            self.shared
-                .claim_one(&self.gate, level, announcement, begin)
-        }
+    pub(crate) fn claim_shared(&self, level: usize) -> Result<Claim, Refused> {
+        // SAFETY: the ring owns the slab.
+        unsafe { self.shared.claim_one(&self.gate, level) }
+    }
+
+    /// Whether the record has been published that begins at `ticket` of the shared ring, where the
+    /// calling thread claimed it.
+    #[inline]
+    pub(crate) fn has_published_shared(&self, ticket: u64) -> bool {
+        // SAFETY: the ring owns the slab.
+        unsafe { self.shared.has_published(ticket) }
     }
 
     /// Writes a gap record to a lane.
@@ -365,17 +374,24 @@ impl Ring {
     /// tells where each source ends. Idempotent; any thread may do it.
     pub(crate) fn seal(&self) {
         self.shared.seal();
-        // Pairs with the light barrier in `Lane::begin`.
+        // Pairs with the light barrier of a lane's owner.
         heavy_barrier();
     }
 
-    /// The ticket after the last one that the source will ever hold; `None` while a producer that
-    /// came before the closing is still writing. To be asked after [`seal`](Self::seal).
+    /// The ticket after the last one that the source holds; `None` while a producer that came before
+    /// the closing is at something of which that cannot be known. To be asked after
+    /// [`seal`](Self::seal): once the consumer has come to the answer, there will be no more.
     pub(crate) fn frontier(&self, source: usize) -> Option<u64> {
         match self.lanes.get(source) {
             Some(lane) => lane.frontier(),
             None => Some(self.shared.position()),
         }
+    }
+
+    /// How many producers are at something of which it cannot be known yet whether it will be
+    /// accepted. To be asked after [`seal`](Self::seal).
+    pub(crate) fn undecided(&self) -> usize {
+        self.lanes.iter().filter(|lane| lane.is_undecided()).count()
     }
 
     /// No space is returned while the answer lives.

@@ -5,12 +5,11 @@
 
 use crossbeam_utils::CachePadded;
 
-use super::claim::{Announcement, Claim};
+use super::claim::Claim;
 use super::gate::Gate;
 use super::slab::{Span, Track};
-use super::slot::Body;
-use super::sync::{AtomicBool, AtomicU64, Ordering, prefetch_for_write};
-use super::{Drops, LEVELS, Load, PREFETCH_AHEAD, Refused, reserve_of};
+use super::sync::{AtomicBool, AtomicU64, Ordering};
+use super::{Drops, LEVELS, Load, Refused, prefetch_ahead, reserve_of};
 
 /// The bit of the tail that makes every claim fail.
 const SEALED: u64 = 1 << 63;
@@ -95,37 +94,31 @@ impl Shared {
         Ok(())
     }
 
-    /// Claims one slot, for the caller to fill and publish. `begin` writes what comes first, and
-    /// answers how many bytes that are.
+    /// Claims one slot, for the caller to fill and publish.
     ///
     /// # Errors
     ///
-    /// As for [`write`](Self::write); or this call interrupted another one on the same thread.
+    /// As for [`write`](Self::write).
     ///
     /// # Safety
     ///
-    /// The announcement is the calling thread's own, and for claims in shared rings only. The slab is
-    /// alive. `begin` does not unwind.
+    /// The slab is alive.
     #[inline]
-    pub(super) unsafe fn claim_one(
-        &self,
-        gate: &Gate,
-        level: usize,
-        announcement: &Announcement,
-        begin: impl FnOnce(*mut Body) -> usize,
-    ) -> Result<Claim, Refused> {
-        announcement.begin()?;
-        match self.reserve_slots(gate, 1, level) {
-            Ok(ticket) => {
-                announcement.set_position(ticket);
-                // SAFETY: reserved just now, and announced; `begin` by contract.
-                Ok(unsafe { Claim::new(announcement, self.track.address(ticket), begin) })
-            }
-            Err(refused) => {
-                announcement.end();
-                Err(refused)
-            }
-        }
+    pub(super) unsafe fn claim_one(&self, gate: &Gate, level: usize) -> Result<Claim, Refused> {
+        let ticket = self.reserve_slots(gate, 1, level)?;
+        // SAFETY: reserved just now.
+        Ok(unsafe { Claim::new(self.track.address(ticket), ticket) })
+    }
+
+    /// Whether the record that begins at `ticket`, which was claimed, has been published.
+    ///
+    /// # Safety
+    ///
+    /// The slab is alive.
+    #[inline]
+    pub(super) unsafe fn has_published(&self, ticket: u64) -> bool {
+        // SAFETY: by contract.
+        unsafe { self.track.slot(ticket) }.has_held(ticket)
     }
 
     /// Claims slots. The tickets from the answer on are the caller's own, and the consumer has read
@@ -143,9 +136,7 @@ impl Shared {
         }
         let ticket = self.claim(gate, slots, reserve)?;
         // More urgent than in a lane: the next claim waits until this record's lines are owned.
-        for ahead in PREFETCH_AHEAD {
-            prefetch_for_write(self.track.address(ticket + ahead));
-        }
+        prefetch_ahead(self.track.address(ticket));
         Ok(ticket)
     }
 

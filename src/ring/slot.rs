@@ -5,7 +5,7 @@
 //! that the record of ticket `t` is not there yet. Only producers write stamps, and a stamp never
 //! repeats, so nothing has to be reset between laps.
 
-use super::sync::{AtomicU64, Ordering, UnsafeCell};
+use super::sync::{AtomicU64, Ordering, UnsafeCell, publish_pair};
 
 /// A slot's words other than its stamp.
 pub(crate) const BODY_WORDS: usize = 7;
@@ -72,11 +72,36 @@ impl Slot {
         self.stamp.store(ticket + 1, Ordering::Release);
     }
 
+    /// Writes the first word of the body, and publishes the record that starts here. With one store,
+    /// where there is one for both.
+    ///
+    /// # Safety
+    ///
+    /// As for [`fill`](Self::fill); and [`sync`](super::sync) says that pairs are published whole.
+    #[inline(always)]
+    pub(crate) unsafe fn publish_with(&self, ticket: u64, first: u64) {
+        let pair = core::ptr::from_ref(self).cast_mut().cast::<u64>();
+        // SAFETY: the first two words of the slot, of which the second is the caller's until others
+        // see the first.
+        if !unsafe { publish_pair(pair, ticket + 1, first) } {
+            // SAFETY: by contract.
+            unsafe { self.fill(|body| (*body)[0] = first) };
+            self.publish(ticket);
+        }
+    }
+
     /// Whether the record of `ticket` has been published here.
     #[inline(always)]
     pub(crate) fn holds(&self, ticket: u64) -> bool {
         // Acquire: pairs with the Release in `publish`.
-        self.stamp.load(Ordering::Acquire) == ticket + 1
+        self.stamp.load(Ordering::Acquire) == ticket.wrapping_add(1)
+    }
+
+    /// Whether the record of `ticket` has been published here at some time.
+    #[inline(always)]
+    pub(crate) fn has_held(&self, ticket: u64) -> bool {
+        // Relaxed: asked by the thread that claimed the ticket.
+        self.stamp.load(Ordering::Relaxed) > ticket
     }
 
     /// A copy of the body.

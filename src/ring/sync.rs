@@ -48,14 +48,39 @@ mod imp {
         crate::sys::membarrier::heavy();
     }
 
+    /// Adds to a counter that only the calling thread writes and the signal handlers that interrupt
+    /// it; each of those comes before it or after it. Release.
+    #[inline(always)]
+    pub(crate) fn add_uninterrupted(counter: &AtomicU64, amount: u64) {
+        crate::sys::uninterrupted::add(counter, amount);
+    }
+
+    /// Whether [`publish_pair`] may be used.
+    pub(crate) fn pairs_are_published_whole() -> bool {
+        crate::sys::pair::is_indivisible()
+    }
+
+    /// Stores two words at once, the first with Release, so that who sees it sees the second. False
+    /// if there is no such store.
+    ///
+    /// # Safety
+    ///
+    /// See [`publish`](crate::sys::pair::publish).
+    #[inline(always)]
+    pub(crate) unsafe fn publish_pair(at: *mut u64, first: u64, second: u64) -> bool {
+        use crate::sys::pair::{Word, publish};
+        // SAFETY: by contract.
+        unsafe { publish(at, Word::new(first), Word::new(second)) }
+    }
+
     #[inline(always)]
     pub(crate) fn prefetch_for_read<T>(target: *const T) {
         crate::sys::prefetch::for_read(target.cast());
     }
 
     #[inline(always)]
-    pub(crate) fn prefetch_for_write<T>(target: *const T) {
-        crate::sys::prefetch::for_write(target.cast());
+    pub(crate) fn prefetch_for_write<const OFFSET: usize>(address: *const u8) {
+        crate::sys::prefetch::for_write::<OFFSET>(address);
     }
 }
 
@@ -79,7 +104,15 @@ mod imp {
 
     pub(crate) fn prefetch_for_read<T>(_target: *const T) {}
 
-    pub(crate) fn prefetch_for_write<T>(_target: *const T) {}
+    pub(crate) fn add_uninterrupted(counter: &AtomicU64, amount: u64) {
+        counter.fetch_add(amount, Ordering::Release);
+    }
+
+    pub(crate) unsafe fn publish_pair(_at: *mut u64, _first: u64, _second: u64) -> bool {
+        false
+    }
+
+    pub(crate) fn prefetch_for_write<const OFFSET: usize>(_address: *const u8) {}
 }
 
 pub(crate) use imp::*;

@@ -16,6 +16,7 @@ pub(crate) mod mapping;
 pub(crate) mod membarrier;
 #[cfg(unix)]
 pub(crate) mod memfd;
+pub(crate) mod pair;
 pub(crate) mod prefetch;
 #[cfg(all(
     any(feature = "signals", feature = "crash"),
@@ -25,3 +26,4 @@ pub(crate) mod prefetch;
 pub(crate) mod signal;
 pub(crate) mod thread;
 pub(crate) mod tsc;
+pub(crate) mod uninterrupted;

@@ -449,13 +449,12 @@ impl Common {
         };
         if outcome == ShutdownOutcome::TimedOut {
             report.abandoned = remainder.count(ring);
-            // Lanes that are being written to, and what was claimed in the shared ring and is not
-            // there, with what is behind it.
-            let in_lanes = (0..ring.sources()).filter(|&source| ring.frontier(source).is_none());
+            // What was claimed and is not there, with what is behind it; and those that may still
+            // claim.
             let missing = ring
                 .accepted()
                 .saturating_sub(written + failed + report.abandoned.total());
-            report.in_flight = in_lanes.count() as u64 + missing;
+            report.in_flight = ring.undecided() as u64 + missing;
             report.stuck_sink = usize::try_from(in_sink)
                 .ok()
                 .and_then(|place| self.meters.get(place.checked_sub(1)?))

@@ -599,7 +599,7 @@ impl Worker {
                 (wanted, self.consumer.ends())
             }
         };
-        let reached = |(source, end): (usize, &u64)| self.consumer.position(source) >= *end;
+        let reached = |(source, end): (usize, &u64)| self.consumer.has_reached(source, *end);
         if !targets.iter().enumerate().all(reached) || self.delivery.is_busy() {
             self.flushing = Some((wanted, targets));
             return;
@@ -638,7 +638,7 @@ impl Worker {
                 (wanted, self.consumer.ends())
             }
         };
-        let reached = |(source, end): (usize, &u64)| self.consumer.position(source) >= *end;
+        let reached = |(source, end): (usize, &u64)| self.consumer.has_reached(source, *end);
         if targets.iter().enumerate().all(reached) {
             self.dump(wanted);
         } else {
