@@ -53,8 +53,9 @@ impl Worker {
         self.delivery.be_patient(self.common.control.time_left());
         let mut slot = SLOT;
         let mut pass = Pass::AsLogged;
+        let mut ends = vec![None; self.consumer.ring().sources()];
         let drained = loop {
-            if pass != Pass::Severe && self.is_drained() {
+            if pass != Pass::Severe && self.is_drained(&mut ends) {
                 break true;
             }
             let left = self.time_for_records();
@@ -90,11 +91,19 @@ impl Worker {
         }
     }
 
-    /// Whether everything up to the frontiers has been read. Only after the ring was sealed.
-    fn is_drained(&self) -> bool {
+    /// Whether everything up to the frontiers has been read. Only after the ring was sealed. Notes the
+    /// `ends` that were found: a producer that goes on trying hides them most of the time.
+    fn is_drained(&self, ends: &mut [Option<u64>]) -> bool {
         let ring = self.consumer.ring();
-        (0..ring.sources())
-            .all(|source| ring.frontier(source) == Some(self.consumer.position(source)))
+        let mut drained = true;
+        for (source, end) in ends.iter_mut().enumerate() {
+            let position = self.consumer.position(source);
+            if end.is_none() && ring.frontier(source) == Some(position) {
+                *end = Some(position);
+            }
+            drained &= *end == Some(position);
+        }
+        drained
     }
 
     /// The time until the deadline, less what the last words take: as long as the sinks took lately,
