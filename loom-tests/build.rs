@@ -123,12 +123,15 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "with_a_claim_after_the_look_at_the_gate",
         file: "lane.rs",
-        from: "        let ticket = unsafe { self.advance(1) };
-        // In this order: see `lets_in`.
-        let may_stay = lets_in(gate, must_fence) && self.has_room(ticket + 1, detail);",
-        to: "        let open = lets_in(gate, must_fence);
-        let ticket = unsafe { self.advance(1) };
-        let may_stay = open && self.has_room(ticket + 1, detail);",
+        from: "        let (expected, end) = self.advance(1);
+        if end != expected {
+            cold();
+            return Err(Unclaimed { expected });
+        }
+        // SAFETY: by contract.
+        let claim = unsafe { self.hold(end - 1, gate, detail, must_fence) };",
+        to: "        let claim = unsafe { self.hold(self.position(), gate, detail, must_fence) };
+        self.advance(1);",
     },
     Mutation {
         name: "without_release_on_letting_go",

@@ -401,3 +401,217 @@ fn the_consumer_runs_no_handler() {
         assert_eq!(ON_CONSUMER.load(Ordering::Relaxed), 0);
     });
 }
+
+/// A signal after each instruction of a statement, by the processor's trap flag; at one of them, the
+/// handler logs.
+#[cfg(target_arch = "x86_64")]
+mod at_each_instruction {
+    use std::arch::asm;
+    use std::mem::zeroed;
+    use std::ptr;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use ringlog::sink::Memory;
+    use ringlog::{Level, Outcome, Overflow, RingLogger, info};
+
+    use super::support::{Books, LONG, Log, wait_for};
+    use super::{alone, books, next};
+
+    /// In how many places the handler logs. A debug build has thousands of instructions, most of which
+    /// are not the ring's, and a signal takes its time: there, each run tries others.
+    const PLACES: u64 = if cfg!(debug_assertions) { 40 } else { 2_000 };
+
+    static STEP: AtomicU64 = AtomicU64::new(0);
+    static AT: AtomicU64 = AtomicU64::new(u64::MAX);
+
+    /// What the handler does when it is time.
+    static WORK: OnceLock<fn()> = OnceLock::new();
+
+    const TRAP_FLAG: i64 = 0x100;
+
+    extern "C" fn on_step(_: i32, _: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
+        if STEP.fetch_add(1, Ordering::Relaxed) == AT.load(Ordering::Relaxed) {
+            WORK.get().unwrap()();
+            // SAFETY: the kernel made it for this call, and reads it when that returns. No further
+            // steps are needed.
+            unsafe { (*context).uc_mcontext.gregs[libc::REG_EFL as usize] &= !TRAP_FLAG };
+        }
+    }
+
+    fn install() {
+        // SAFETY: the handler is a function of the type that belongs to the flag.
+        unsafe {
+            let mut action: libc::sigaction = zeroed();
+            action.sa_sigaction = on_step as *const () as usize;
+            action.sa_flags = libc::SA_SIGINFO;
+            assert_eq!(libc::sigaction(libc::SIGTRAP, &action, ptr::null_mut()), 0);
+        }
+    }
+
+    /// Runs `body` with the handler's work done after instruction `at`; answers how many there are.
+    fn step(at: u64, body: impl FnOnce()) -> u64 {
+        AT.store(at, Ordering::Relaxed);
+        STEP.store(0, Ordering::Relaxed);
+        // SAFETY: sets the trap flag, and clears it again; the handler is there.
+        unsafe { asm!("pushfq", "or qword ptr [rsp], {}", "popfq", const TRAP_FLAG) };
+        body();
+        // SAFETY: as above.
+        unsafe { asm!("pushfq", "and qword ptr [rsp], {}", "popfq", const !TRAP_FLAG) };
+        STEP.load(Ordering::Relaxed)
+    }
+
+    /// Runs `body` once for each of its instructions, or for some of them if there are very many, each
+    /// time with the handler's work in another place.
+    fn everywhere(work: fn(), mut body: impl FnMut(), mut after: impl FnMut()) {
+        WORK.set(work).unwrap();
+        install();
+        // Both have to have run once.
+        work();
+        body();
+        let steps = step(u64::MAX, &mut body);
+        let stride = (steps / PLACES).max(1);
+        let first = u64::from(std::process::id()) % stride;
+        for at in (first..=steps).step_by(stride as usize) {
+            step(at, &mut body);
+            after();
+        }
+    }
+
+    static LOGGERS: OnceLock<[RingLogger; 2]> = OnceLock::new();
+
+    fn logger(index: usize) -> &'static RingLogger {
+        &LOGGERS.get().unwrap()[index]
+    }
+
+    fn start(overflow: Overflow) -> [Memory; 2] {
+        let memories = [Memory::new(), Memory::new()];
+        let loggers = memories.each_ref().map(|memory| {
+            RingLogger::builder()
+                .lanes(1)
+                .lane_capacity(64)
+                .shared_capacity(64)
+                .overflow(overflow)
+                .sink(memory.clone())
+                .build()
+                .unwrap()
+        });
+        assert!(LOGGERS.set(loggers).is_ok());
+        memories
+    }
+
+    fn log_short() {
+        let outcome = info!(logger: logger(0), "plain {}", next());
+        books().note(Level::Info, outcome);
+    }
+
+    /// Of several slots.
+    fn log_long() {
+        let outcome = info!(logger: logger(0), "plain {} {}", next(), "y".repeat(100));
+        books().note(Level::Info, outcome);
+    }
+
+    fn flood() {
+        for _ in 0..60 {
+            log_short();
+            log_long();
+        }
+    }
+
+    fn no_record_is_lost(work: fn(), overflow: Overflow, body: fn(u64) -> Outcome) {
+        let [memory, _] = start(overflow);
+        let mut number = 0;
+        everywhere(
+            work,
+            || {
+                books().note(Level::Info, body(number));
+                number += 1;
+            },
+            || logger(0).flush(Duration::from_secs(5)).unwrap(),
+        );
+        let report = logger(0).shutdown(LONG);
+        books().check_report(logger(0), &report);
+        let log = Log::of(&memory);
+        assert_eq!(log.records().count() as u64, books().accepted());
+        let numbers = log.numbers();
+        assert!(numbers["main"].is_sorted_by(|a, b| a < b));
+        let mut plain = numbers["plain"].clone();
+        plain.sort_unstable();
+        assert!(plain.is_sorted_by(|a, b| a < b), "a record is there twice");
+        assert_eq!(log.gaps().iter().sum::<u64>(), books().full());
+    }
+
+    fn short(number: u64) -> Outcome {
+        info!(logger: logger(0), "main {number}")
+    }
+
+    fn text(number: u64) -> Outcome {
+        info!(logger: logger(0), "main {number} {}", "short")
+    }
+
+    fn long(number: u64) -> Outcome {
+        const TEXT: &str = "a text that does not fit in one slot, nor in the one behind it, but in the \
+                            third, if there is room for so many";
+        info!(logger: logger(0), "main {number} {}", TEXT)
+    }
+
+    macro_rules! cases {
+        ($($name:ident: $work:expr, $overflow:expr, $body:expr;)*) => {$(
+            #[test]
+            fn $name() {
+                let name = concat!("at_each_instruction::", stringify!($name));
+                alone(name, || no_record_is_lost($work, $overflow, $body));
+            }
+        )*};
+    }
+
+    cases! {
+        a_short_record_may_interrupt_a_short_one: log_short, Overflow::Drop, short;
+        a_short_record_may_interrupt_a_text: log_short, Overflow::Drop, text;
+        a_short_record_may_interrupt_a_long_one: log_short, Overflow::Block, long;
+        a_long_record_may_interrupt_a_short_one: log_long, Overflow::Block, short;
+        more_than_there_is_room_for_may_interrupt_a_short_record: flood, Overflow::Block, short;
+        more_than_there_is_room_for_may_interrupt_a_long_record: flood, Overflow::Block, long;
+        drops_may_interrupt_a_short_record: flood, Overflow::Drop, short;
+        drops_may_interrupt_a_text: flood, Overflow::Drop, text;
+    }
+
+    #[test]
+    fn the_records_of_two_loggers_are_not_mixed_up() {
+        fn to_the_second() {
+            let second = Books::new();
+            second.note(Level::Info, info!(logger: logger(1), "second {}", next()));
+        }
+        let name = "at_each_instruction::the_records_of_two_loggers_are_not_mixed_up";
+        alone(name, || {
+            let memories = start(Overflow::Block);
+            let mut written = [0_u64; 2];
+            everywhere(
+                to_the_second,
+                || {
+                    for (index, written) in written.iter_mut().enumerate() {
+                        let outcome = if index == 0 {
+                            info!(logger: logger(0), "first {written}")
+                        } else {
+                            info!(logger: logger(1), "own {written}")
+                        };
+                        assert_eq!(outcome, Outcome::Accepted);
+                        *written += 1;
+                    }
+                },
+                || {
+                    for (index, memory) in memories.iter().enumerate() {
+                        logger(index).flush(LONG).unwrap();
+                        for line in memory.contents().lines() {
+                            assert_eq!(line.contains("] first "), index == 0, "{line}");
+                        }
+                    }
+                },
+            );
+            wait_for("all of the first", || {
+                memories[0].contents().lines().count() as u64 == written[0]
+            });
+        });
+    }
+}

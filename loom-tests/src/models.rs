@@ -55,11 +55,11 @@ fn fill(claim: Claim, value: u64) {
 /// As a statement does: at once, or by the way that finds out why not.
 fn write(ring: &Ring, lane: &LaneId, value: u64) -> Result<(), Refused> {
     match unsafe { ring.claim(ring.lane(lane), false, true) } {
-        Some(claim) => {
+        Ok(claim) => {
             fill(claim, value);
             Ok(())
         }
-        None => write_whole(ring, lane, value),
+        Err(_) => write_whole(ring, lane, value),
     }
 }
 
@@ -366,11 +366,11 @@ fn close_a_lane(write: fn(&Ring, &LaneId, u64) -> Result<(), Refused>) {
 
 pub fn closing_a_lane_drains_exactly_what_was_accepted() {
     close_a_lane(|ring, lane, value| match unsafe { ring.claim(ring.lane(lane), false, true) } {
-        Some(claim) => {
+        Ok(claim) => {
             fill(claim, value);
             Ok(())
         }
-        None => Err(Refused::Closed),
+        Err(_) => Err(Refused::Closed),
     });
 }
 

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
 
+use super::lanes::Tag;
 use super::{fork, live};
 use crate::callsite::Place;
 use crate::clock::Stamper;
@@ -68,6 +69,7 @@ const _: () = assert!(std::mem::offset_of!(Core, ring) + size_of::<Arc<Ring>>() 
 pub(super) struct Hot {
     /// Never used twice in a process.
     pub(super) id: u64,
+    pub(super) tag: Tag,
     pub(super) stamper: Stamper,
     /// The logger's bit in every call site.
     pub(super) mask: u32,
@@ -138,6 +140,7 @@ impl Core {
             me: me.clone(),
             hot: Hot {
                 id,
+                tag: Tag::of(id),
                 stamper,
                 mask: place.mask(),
                 most_payload: most_payload as u32,

@@ -10,7 +10,8 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use super::core::Core;
-use super::submit::{Log, Route};
+use super::route::Route;
+use super::submit::Log;
 use super::wait::Wait;
 use super::{Outcome, RingLogger, installed};
 use crate::callsite::Callsite;

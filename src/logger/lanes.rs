@@ -17,34 +17,43 @@ use crate::worker::ThreadName;
 
 /// How a thread's records get to its lane, if it has one: straight, or by a detour that asks whether
 /// there is a lane at all, whether its claims must fence, whether two words can be published at once,
-/// and whether the thread has fields to add. The pointer's lowest bit marks the detour, so that the hot
-/// path asks for all of it with one test.
+/// and whether the thread has fields to add. The pointer's highest bit marks the detour, which no lane's address
+/// has, so that the hot path asks for all of it with one test.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) struct Way(*const Lane);
 
 impl Way {
-    const DETOUR: usize = 1;
+    const DETOUR: usize = 1 << (usize::BITS - 1);
 
     /// To no lane.
     pub(super) const NONE: Way = Way(ptr::without_provenance(Way::DETOUR));
 
     /// To this lane, or to none where that is null.
     pub(super) fn to(lane: *const Lane) -> Self {
+        // In a small address space, a lane may lie where the bit is taken. It stays unused.
+        if lane.addr() & Self::DETOUR != 0 {
+            return Way::NONE;
+        }
         let detour = lane.is_null() || producers_must_fence() || !pairs_are_published_whole();
-        Way(lane.map_addr(|address| address | usize::from(detour)))
+        Way(lane.map_addr(|address| address | if detour { Self::DETOUR } else { 0 }))
     }
 
     /// By the detour, if the calling thread has fields.
     #[inline(always)]
     pub(super) fn by_context(self) -> Self {
-        let detour = usize::from(context::is_active());
+        let detour = if context::is_active() {
+            Self::DETOUR
+        } else {
+            0
+        };
         Way(self.0.map_addr(|address| address | detour))
     }
 
-    /// Whether there is a lane, and it is to be taken straight.
+    /// The lane, if there is one, and it is to be taken straight.
     #[inline(always)]
-    pub(super) fn is_straight(self) -> bool {
-        self.0.addr() & Self::DETOUR == 0
+    pub(super) fn straight(self) -> Option<*const Lane> {
+        // No tag, and no detour.
+        (self.0.addr() >> Tag::SHIFT == 0).then_some(self.0)
     }
 
     /// The lane, or null if there is none.
@@ -54,38 +63,70 @@ impl Way {
     }
 }
 
-const _: () = assert!(align_of::<Lane>() > Way::DETOUR);
+/// What tells the ways of one logger from those of others: bits that no lane's address has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tag(usize);
 
-/// What the calling thread used last. No destructor, so that reading it is one instruction, and
-/// possible when the thread's other storage is gone.
-#[derive(Clone, Copy)]
-struct Current {
-    /// A logger's number; 0 is none's.
-    logger: u64,
-    /// The way to the thread's lane in that logger.
-    way: Way,
+impl Tag {
+    /// The highest ones but that of the detour, which user space does not have. None in a smaller
+    /// address space.
+    const BITS: u32 = if usize::BITS == 64 { 16 } else { 0 };
+    const MOST: usize = (1 << Self::BITS) - 1;
+    /// From here on, with that of the detour.
+    const SHIFT: u32 = usize::BITS - 1 - Self::BITS;
+
+    /// That of the logger with this number. After the first 65,535 loggers of a process there are
+    /// none left; then a thread looks for its lane each time.
+    pub(super) fn of(logger: u64) -> Self {
+        match usize::try_from(logger) {
+            Ok(number) if number <= Self::MOST => Tag(number << Self::SHIFT),
+            _ => Tag(0),
+        }
+    }
 }
 
+/// The way that the calling thread used last, with the tag of its logger. One word: a signal handler
+/// that logs to another logger may change it between any two instructions.
+#[derive(Clone, Copy)]
+struct Current(*const Lane);
+
 impl Current {
-    const NONE: Current = Current {
-        logger: 0,
-        way: Way::NONE,
-    };
+    /// Nobody's: no logger that has a tag has this one, and those that have none take no notice.
+    const NONE: Current = Current(Way::NONE.0);
+
+    /// `None` if it cannot be noted.
+    fn new(way: Way, tag: Tag) -> Option<Self> {
+        let is_noted = tag.0 != 0 && way.lane().addr() >> Tag::SHIFT == 0;
+        is_noted.then(|| Current(way.0.map_addr(|address| address | tag.0)))
+    }
+
+    /// The way, if this is the logger's tag. Otherwise it is not straight.
+    #[inline(always)]
+    fn without(self, tag: Tag) -> Way {
+        Way(self.0.map_addr(|address| address ^ tag.0))
+    }
+
+    /// The way, if this is the logger's tag.
+    #[inline(always)]
+    fn way(self, tag: Tag) -> Option<Way> {
+        let way = self.without(tag);
+        (tag.0 != 0 && way.lane().addr() >> Tag::SHIFT == 0).then_some(way)
+    }
 }
 
 /// Takes account of whether the calling thread has fields from now on.
 pub(super) fn look_for_context() {
-    let current = CURRENT.get();
-    CURRENT.set(Current {
-        way: Way::to(current.way.lane()).by_context(),
-        ..current
-    });
+    let Current(word) = CURRENT.get();
+    let tag = word.addr() & (Tag::MOST << Tag::SHIFT);
+    let way = Way(word.map_addr(|address| address ^ tag));
+    let way = Way::to(way.lane()).by_context();
+    CURRENT.set(Current(way.0.map_addr(|address| address | tag)));
 }
 
 thread_local! {
-    static CURRENT: Cell<Current> = const {
-        Cell::new(Current::NONE)
-    };
+    /// No destructor, so that reading it is one instruction, and possible when the thread's other storage
+    /// is gone.
+    static CURRENT: Cell<Current> = const { Cell::new(Current::NONE) };
 
     /// The thread's number, once it was asked for; 0 before. No destructor, as above.
     static THREAD: Cell<u64> = const { Cell::new(0) };
@@ -152,23 +193,15 @@ impl Core {
     /// The way to the calling thread's lane.
     #[inline(always)]
     pub(super) fn current_lane(&self) -> Way {
-        let current = CURRENT.get();
-        if current.logger == self.hot.id {
-            current.way
-        } else {
-            self.bind()
-        }
+        let way = CURRENT.get().way(self.hot.tag);
+        way.unwrap_or_else(|| self.bind())
     }
 
-    /// The way to the calling thread's lane, if it has used this logger last.
+    /// The same if it is [straight](Way::straight), and the thread has used this logger last.
+    /// Otherwise some way that is not straight, and must not be taken.
     #[inline(always)]
     pub(super) fn latest_lane(&self) -> Way {
-        let current = CURRENT.get();
-        if current.logger == self.hot.id {
-            current.way
-        } else {
-            Way::NONE
-        }
+        CURRENT.get().without(self.hot.tag)
     }
 
     /// Finds the calling thread's lane, or takes one.
@@ -179,7 +212,16 @@ impl Core {
             // Not noted: the thread may have a lane if the logger is restarted.
             return Way::NONE;
         }
-        let lane = BINDINGS
+        let way = Way::to(self.find_lane()).by_context();
+        if let Some(current) = Current::new(way, self.hot.tag) {
+            CURRENT.set(current);
+        }
+        way
+    }
+
+    /// The calling thread's lane, which it takes if it has none; null if it gets none.
+    fn find_lane(&self) -> *const Lane {
+        BINDINGS
             .try_with(|bindings| {
                 // A signal handler that interrupted this very function uses the shared ring.
                 let mut bindings = bindings.try_borrow_mut().ok()?;
@@ -199,12 +241,6 @@ impl Core {
             })
             .ok()
             .flatten()
-            .unwrap_or(ptr::null());
-        let way = Way::to(lane).by_context();
-        CURRENT.set(Current {
-            logger: self.hot.id,
-            way,
-        });
-        way
+            .unwrap_or(ptr::null())
     }
 }

@@ -11,6 +11,7 @@ mod installed;
 mod lanes;
 mod live;
 mod panic;
+mod path;
 mod producer;
 #[cfg(all(
     any(feature = "signals", feature = "crash"),
@@ -18,6 +19,7 @@ mod producer;
     not(miri)
 ))]
 mod rescue;
+mod route;
 #[cfg(all(feature = "signals", target_os = "linux", not(miri)))]
 mod signals;
 mod submit;

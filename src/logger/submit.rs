@@ -1,26 +1,17 @@
 //! From the macro to the ring.
 
-use std::cell::Cell;
-use std::sync::atomic::Ordering;
-
-use super::context;
 use super::core::Core;
-use super::lanes::{Way, thread_number};
-use super::wait::Wait;
+use super::path::{Claimed, Path, When, with_suppressed};
 use super::{InHandler, Producer, RingLogger, installed};
 use crate::callsite::{Callsite, GLOBAL_PLACE};
 use crate::clock::Timestamp;
 use crate::level::Level;
 use crate::limit::Limit;
 use crate::record::{
-    Block, Erased, FIRST_PAYLOAD, Gap, Header, Introduction, Payload, Scratch, Type, TypeList,
-    Values, Words, begin_record, flags, put_measured, slots_of, write_record, write_words,
+    Erased, FIRST_PAYLOAD, Header, Scratch, TypeList, Values, Words, put_measured,
 };
-use crate::ring::claim::Begun;
-use crate::ring::lane::Lane;
-use crate::ring::slab::Span;
-use crate::ring::slot::Body;
-use crate::ring::{Drops, Refused};
+use crate::ring::Drops;
+use crate::ring::lane::Unclaimed;
 use crate::sys::pair::Word;
 
 /// What became of a record.
@@ -131,34 +122,8 @@ pub trait Handle: Copy {
     ) -> Outcome;
 }
 
-/// When a record is to say that it was made: at a time that the caller names, in nanoseconds since
-/// 1970, or now.
-#[derive(Clone, Copy)]
-pub struct When(Option<u64>);
-
-impl When {
-    const NOW: When = When(None);
-
-    #[inline(always)]
-    fn at(time: Timestamp) -> Self {
-        When(Some(time.as_unix_nanos()))
-    }
-
-    /// The stamp, and the flags that go with it.
-    #[inline(always)]
-    fn stamp(self, core: &Core) -> (u64, u8) {
-        match self.0 {
-            Some(at) => (at, flags::AT),
-            None => (core.hot.stamper.now(), 0),
-        }
-    }
-}
-
 type Site = &'static Callsite;
 type Types = &'static TypeList;
-
-/// A slot that waits for its values.
-pub struct Claimed(Begun);
 
 /// How the records of a handle get into a logger.
 trait Paths: Copy {
@@ -169,7 +134,7 @@ trait Paths: Copy {
     fn path_at_hand(&self) -> Option<Path<'_>>;
 }
 
-/// Lean enough for a few registers: what is not usual is [elsewhere](claim_at).
+/// Lean enough for a few registers: what is not usual is [elsewhere](claim_now).
 #[inline(always)]
 fn claim<P: Paths>(
     handle: P,
@@ -178,11 +143,26 @@ fn claim<P: Paths>(
     payload: usize,
     detail: bool,
 ) -> Option<Claimed> {
-    let path = handle.path_at_hand();
-    match path.and_then(|path| path.claim_at_once(site, types, payload, detail)) {
-        Some(claimed) => Some(claimed),
-        None => claim_at(handle, site, types, payload, When::NOW),
+    let claimed = match handle.path_at_hand() {
+        Some(path) => path.claim_at_once(site, types, payload, detail),
+        None => return None,
+    };
+    match claimed {
+        Ok(claimed) => Some(claimed),
+        Err(unclaimed) => claim_now(handle, site, types, payload, unclaimed),
     }
+}
+
+#[inline(never)]
+fn claim_now<P: Paths>(
+    handle: P,
+    site: Site,
+    types: Types,
+    payload: usize,
+    unclaimed: Unclaimed,
+) -> Option<Claimed> {
+    let path = handle.path()?;
+    path.claim(site, types, payload, When::NOW, unclaimed)
 }
 
 #[inline(never)]
@@ -193,7 +173,8 @@ fn claim_at<P: Paths>(
     payload: usize,
     when: When,
 ) -> Option<Claimed> {
-    handle.path()?.claim(site, types, payload, when)
+    let path = handle.path()?;
+    path.claim(site, types, payload, when, Unclaimed::REFUSED)
 }
 
 /// Logs a record whose values are words. All of it is here, in a few registers; what is not usual is
@@ -207,16 +188,20 @@ fn log<P: Paths + Handle, const N: usize>(
     detail: bool,
     words: [Word; N],
 ) -> Outcome {
-    let path = handle.path_at_hand();
-    if path.is_some_and(|path| path.log_at_once(site, types, upper, detail, words)) {
+    let logged = match handle.path_at_hand() {
+        Some(path) => path.log_at_once(site, types, upper, detail, words),
+        None => return Outcome::Filtered,
+    };
+    let Err(unclaimed) = logged else {
         return Outcome::Accepted;
-    }
+    };
     let word = |index: usize| words.get(index).copied().unwrap_or_default();
     log_words(
         handle,
         site,
         types,
         upper,
+        unclaimed,
         word(0),
         word(1),
         word(2),
@@ -227,11 +212,12 @@ fn log<P: Paths + Handle, const N: usize>(
 
 #[allow(clippy::too_many_arguments, reason = "each in a register")]
 #[inline(never)]
-fn log_words<H: Handle>(
-    handle: H,
+fn log_words<P: Paths + Handle>(
+    handle: P,
     site: Site,
     types: Types,
     upper: u32,
+    unclaimed: Unclaimed,
     a: Word,
     b: Word,
     c: Word,
@@ -239,7 +225,7 @@ fn log_words<H: Handle>(
     e: Word,
 ) -> Outcome {
     let words = Words::from_registers([a, b, c, d, e], Header::length(upper));
-    if let Some(claimed) = handle.claim_at(site, types, words.len(), When::NOW) {
+    if let Some(claimed) = claim_now(handle, site, types, words.len(), unclaimed) {
         // SAFETY: claimed for as many bytes, and a slot is whole words. Copying them does not unwind.
         unsafe {
             claimed.0.publish(|at| words.copy_to(at));
@@ -354,22 +340,6 @@ macro_rules! handle {
 handle!(&Core, |core| core.hot.mask);
 handle!(&Producer, |producer| producer.core.hot.mask);
 handle!(Global, |_| 1 << GLOBAL_PLACE);
-
-/// A logger, and the way to the lane in it that belongs to the caller.
-///
-/// Only made here, so that the lane can be trusted.
-#[derive(Clone, Copy)]
-struct Path<'a> {
-    core: &'a Core,
-    way: Way,
-}
-
-impl<'a> Path<'a> {
-    #[inline(always)]
-    fn new(core: &'a Core, way: Way) -> Self {
-        Path { core, way }
-    }
-}
 
 impl Log for RingLogger {
     type Handle<'a> = &'a Core;
@@ -620,190 +590,6 @@ fn submit_late<L: Log, V: Values>(
     handle.submit_late(site, Erased::new(&mut values), when, suppressed)
 }
 
-thread_local! {
-    /// The thread's latest claim in a shared ring. No destructor, so that it is there to the thread's
-    /// very end.
-    static LATEST_SHARED: Cell<SharedClaim> = const { Cell::new(SharedClaim::NONE) };
-}
-
-/// A claim in the shared ring of a logger.
-#[derive(Clone, Copy)]
-struct SharedClaim {
-    /// The logger's number; 0 is none's.
-    logger: u64,
-    ticket: u64,
-}
-
-impl SharedClaim {
-    const NONE: SharedClaim = SharedClaim {
-        logger: 0,
-        ticket: 0,
-    };
-
-    /// One that is about to be made.
-    fn coming(core: &Core) -> Self {
-        SharedClaim {
-            logger: core.hot.id,
-            ticket: u64::MAX,
-        }
-    }
-
-    /// Whether the record that was claimed is still being written, when the caller is on the thread
-    /// that claimed it: then it is a signal handler.
-    fn is_unfinished(self, core: &Core) -> bool {
-        self.logger == core.hot.id
-            && (self.ticket == u64::MAX || !core.ring.has_published_shared(self.ticket))
-    }
-}
-
-impl Path<'_> {
-    /// Logs a record of words in a lane, if nothing stands in the way.
-    #[inline(always)]
-    fn log_at_once<const N: usize>(
-        self,
-        site: Site,
-        types: Types,
-        upper: u32,
-        detail: bool,
-        words: [Word; N],
-    ) -> bool {
-        let Path { core, way } = self;
-        if !way.is_straight() || !site.is_first(types) {
-            return false;
-        }
-        let Some(stamp) = core.hot.stamper.now_at_once() else {
-            return false;
-        };
-        // SAFETY: a path has the caller's own lane, of this ring; the claim is published at once. A
-        // straight way leads to no lane that must fence, and says that pairs are published whole. A
-        // body has room for a header and as many words as there can be.
-        unsafe {
-            let Some(claim) = core.ring.claim(&*way.lane(), detail, false) else {
-                return false;
-            };
-            claim.publish_with(stamp, |body| {
-                write_words(body, site.first_id(), upper, words);
-            });
-        }
-        true
-    }
-
-    /// Claims one slot of a lane and writes what comes before the values, if nothing stands in the
-    /// way.
-    #[inline(always)]
-    fn claim_at_once(
-        self,
-        site: &'static Callsite,
-        types: &'static TypeList,
-        payload: usize,
-        detail: bool,
-    ) -> Option<Claimed> {
-        let Path { core, way } = self;
-        if !way.is_straight() || !site.is_first(types) {
-            return None;
-        }
-        let stamp = core.hot.stamper.now_at_once()?;
-        let begin = |body: *mut Body| {
-            let header = Header {
-                stamp,
-                // Late, so that it need not wait in a register that others want.
-                statement: site.first_id(),
-                flags: 0,
-            };
-            // SAFETY: a body has room for a header.
-            unsafe { begin_record(body, header, None, payload) }
-        };
-        // SAFETY: a path has the caller's own lane, of this ring; the claim is published before
-        // anything else is done with it. A straight way leads to no lane that must fence.
-        unsafe {
-            let claim = core.ring.claim(&*way.lane(), detail, false)?;
-            Some(Claimed(claim.begin(begin)))
-        }
-    }
-
-    /// Claims one slot, of whichever ring, and writes what comes before the values.
-    fn claim(
-        self,
-        site: &'static Callsite,
-        types: &'static TypeList,
-        payload: usize,
-        when: When,
-    ) -> Option<Claimed> {
-        let Path { core, way } = self;
-        if context::is_active() {
-            return None;
-        }
-        let (stamp, flags) = when.stamp(core);
-        let mut header = Header {
-            stamp,
-            statement: site.id(types),
-            flags,
-        };
-        let level = site.level().index();
-        // SAFETY: a path has the caller's own lane, of this ring, or null.
-        if let Some(lane) = unsafe { way.lane().as_ref() } {
-            // SAFETY: a body has room for a header.
-            let begin = |body: *mut Body| unsafe { begin_record(body, header, None, payload) };
-            // SAFETY: as above; the claim is published before anything else is done with the lane.
-            return unsafe {
-                let claim = core.ring.claim(lane, !Drops::is_reserved(level), true)?;
-                Some(Claimed(claim.begin(begin)))
-            };
-        }
-        if payload + size_of::<u64>() > FIRST_PAYLOAD {
-            return None;
-        }
-        let thread = Some(thread_number());
-        header.flags |= flags::THREAD;
-        // SAFETY: a body has room for a header and a word.
-        let begin = |body: *mut Body| unsafe { begin_record(body, header, thread, payload) };
-        if LATEST_SHARED.get().is_unfinished(core) {
-            return None;
-        }
-        LATEST_SHARED.set(SharedClaim::coming(core));
-        let claim = core.ring.claim_shared(level).ok();
-        LATEST_SHARED.set(
-            claim
-                .as_ref()
-                .map_or(SharedClaim::NONE, |claim| SharedClaim {
-                    logger: core.hot.id,
-                    ticket: claim.ticket(),
-                }),
-        );
-        // SAFETY: copying words does not unwind.
-        claim.map(|claim| Claimed(unsafe { claim.begin(begin) }))
-    }
-
-    /// Logs a record in any way.
-    fn submit(
-        self,
-        site: &'static Callsite,
-        mut values: Erased<'_>,
-        when: When,
-        suppressed: u64,
-    ) -> Outcome {
-        let Path { core, way } = self;
-        let (stamp, flags) = when.stamp(core);
-        let header = Header {
-            stamp,
-            statement: site.id(values.types()),
-            flags,
-        };
-        let context = with_suppressed(context::current(), suppressed);
-        core.submit_any(way.lane(), site.level(), header, context, &mut values)
-    }
-}
-
-/// The fields of a record after so many that were held back.
-fn with_suppressed(context: Option<Block>, suppressed: u64) -> Option<Block> {
-    if suppressed == 0 {
-        return context;
-    }
-    let fields = context.unwrap_or(Block::EMPTY);
-    let count = suppressed.to_le_bytes();
-    Some(fields.with_own("suppressed", Type::U64, &count))
-}
-
 /// Nothing is logged so.
 fn log_in_handler<const N: usize>(
     _handle: InHandler<'_>,
@@ -872,192 +658,5 @@ impl Handle for InHandler<'_> {
             flags,
         };
         core.submit_in_handler(site, header, with_suppressed(None, suppressed), &mut values)
-    }
-}
-
-impl Core {
-    /// Makes what is to be made at the call, then copies bytes.
-    #[inline(never)]
-    fn submit_any(
-        &self,
-        lane: *const Lane,
-        level: Level,
-        mut header: Header,
-        context: Option<Block>,
-        values: &mut Erased<'_>,
-    ) -> Outcome {
-        // In the shared ring, the thread's number takes part of the record.
-        let prefix = if lane.is_null() { size_of::<u64>() } else { 0 };
-        let most = self.hot.most_payload as usize - prefix;
-        let mut others = values.reserved(most);
-        if let Some(context) = &context {
-            header.flags |= flags::CONTEXT;
-            others += context.bytes().len().min(most / 2);
-        }
-        let mut scratch = Scratch::new(most.saturating_sub(others));
-        values.prepare(&mut scratch);
-        let mut payload = Payload::new();
-        // SAFETY: prepared above.
-        unsafe { payload.encode(values, &scratch, context, most) };
-        self.submit_bytes(lane, level, header, &payload)
-    }
-
-    /// Writes an encoded record to the lane or the shared ring, and does what the overflow policy
-    /// says when there is no room.
-    fn submit_bytes(
-        &self,
-        lane: *const Lane,
-        level: Level,
-        mut header: Header,
-        payload: &Payload,
-    ) -> Outcome {
-        if payload.cut {
-            header.flags |= flags::CUT;
-        }
-        // SAFETY: a path has the caller's own lane, of this ring, or null.
-        let route = match unsafe { lane.as_ref() } {
-            Some(lane) => Route::Lane(lane),
-            None => Route::Shared { introduction: None },
-        };
-        self.submit_by(route, Wait::new(self), level, header, payload.bytes())
-    }
-
-    pub(super) fn submit_by(
-        &self,
-        mut route: Route<'_>,
-        mut wait: Wait<'_>,
-        level: Level,
-        header: Header,
-        payload: &[u8],
-    ) -> Outcome {
-        loop {
-            match self.write(&route, level, header, payload) {
-                Ok(()) => return Outcome::Accepted,
-                Err(Refused::Gap) => {
-                    // Whether it got in or not, the next look will tell.
-                    let _ = self.write_gap(&route, header);
-                }
-                Err(Refused::Interrupting) => {
-                    route = Route::Shared { introduction: None };
-                    wait.forbid();
-                }
-                Err(Refused::Closed) => return self.reject(level),
-                Err(Refused::Full) => {
-                    if wait.is_long() && self.waits_for_this_thread(&route) {
-                        route = Route::Shared { introduction: None };
-                        wait.forbid();
-                        continue;
-                    }
-                    if wait.once_more() {
-                        continue;
-                    }
-                    let now = self.hot.stamper.now();
-                    let counted = match route {
-                        // SAFETY: the caller's own lane.
-                        Route::Lane(lane) => unsafe {
-                            self.ring.count_drop(lane, level.index(), now)
-                        },
-                        Route::Shared { .. } => self.ring.count_shared_drop(level.index(), now),
-                    };
-                    return match counted {
-                        Ok(()) => Outcome::Full,
-                        Err(_) => self.reject(level),
-                    };
-                }
-            }
-        }
-    }
-
-    /// Whether there will be no room before the caller, a signal handler, has returned to the write
-    /// that it has interrupted.
-    fn waits_for_this_thread(&self, route: &Route<'_>) -> bool {
-        match route {
-            Route::Lane(lane) => self.ring.waits_for_owner(lane),
-            Route::Shared { .. } => LATEST_SHARED.get().is_unfinished(self),
-        }
-    }
-
-    fn reject(&self, level: Level) -> Outcome {
-        self.common.rejected[level.index()].fetch_add(1, Ordering::Relaxed);
-        self.common.notes.complain();
-        Outcome::Closed
-    }
-
-    fn write(
-        &self,
-        route: &Route<'_>,
-        level: Level,
-        mut header: Header,
-        payload: &[u8],
-    ) -> Result<(), Refused> {
-        match route {
-            Route::Lane(lane) => {
-                let slots = slots_of(payload.len()) as u64;
-                let fill = |span: &mut Span| write_record(span, header, &[], payload);
-                // SAFETY: the caller's own lane, of this ring; copying bytes does not unwind.
-                unsafe { self.ring.write(lane, slots, level.index(), fill) }
-            }
-            Route::Shared { introduction } => {
-                header.flags |= flags::THREAD;
-                let interrupted = LATEST_SHARED.replace(SharedClaim::coming(self));
-                let mut prefix = [thread_number(), 0, 0];
-                if let Some(introduction) = introduction {
-                    prefix[1..].copy_from_slice(&introduction.words());
-                }
-                let prefix = &prefix[..route.prefix_bytes() / size_of::<u64>()];
-                let slots = slots_of(payload.len() + route.prefix_bytes()) as u64;
-                let fill = |span: &mut Span| write_record(span, header, prefix, payload);
-                // SAFETY: copying bytes does not unwind.
-                let outcome = unsafe { self.ring.write_shared(slots, level.index(), fill) };
-                LATEST_SHARED.set(interrupted);
-                outcome
-            }
-        }
-    }
-
-    /// Writes a record that tells of drops, with the stamp of the record that comes after it.
-    #[cold]
-    fn write_gap(&self, route: &Route<'_>, next: Header) -> Result<(), Refused> {
-        let header = Header {
-            stamp: next.stamp,
-            statement: 0,
-            flags: flags::GAP | next.flags & flags::AT,
-        };
-        let now = self.hot.stamper.now();
-        let fill = |span: &mut Span, drops: &Drops| {
-            let gap = Gap {
-                by_level: drops.by_level,
-                elapsed: now.saturating_sub(drops.since),
-            };
-            write_record(span, header, &[], &gap.encode());
-        };
-        match route {
-            // SAFETY: the caller's own lane, of this ring; copying bytes does not unwind.
-            Route::Lane(lane) => unsafe { self.ring.write_gap(lane, fill) },
-            // SAFETY: copying bytes does not unwind.
-            Route::Shared { .. } => unsafe { self.ring.write_shared_gap(fill) },
-        }
-    }
-}
-
-/// Where a record goes.
-pub(super) enum Route<'a> {
-    Lane(&'a Lane),
-    Shared {
-        /// For a statement that has no id.
-        introduction: Option<Introduction>,
-    },
-}
-
-impl Route<'_> {
-    /// How many bytes of a record's payload come before its values.
-    pub(super) fn prefix_bytes(&self) -> usize {
-        match self {
-            Route::Lane(_) => 0,
-            Route::Shared { introduction: None } => size_of::<u64>(),
-            Route::Shared {
-                introduction: Some(_),
-            } => 3 * size_of::<u64>(),
-        }
     }
 }

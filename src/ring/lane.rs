@@ -62,6 +62,18 @@ struct Owner {
     extra: AtomicU64,
 }
 
+/// Why a slot was not claimed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unclaimed {
+    /// Where the claim would have ended, had no signal handler come between.
+    expected: u64,
+}
+
+impl Unclaimed {
+    /// There was something to be said against it; or it was not tried.
+    pub(crate) const REFUSED: Unclaimed = Unclaimed { expected: 0 };
+}
+
 /// What the owner could not write, by level. Written by the owner only, while `busy`.
 #[derive(Debug)]
 struct OwnerDrops {
@@ -167,12 +179,16 @@ impl Lane {
         Ok(())
     }
 
-    /// Claims one slot, for the caller to fill and publish. `None` if there is anything to be said
-    /// against it: [`write`](Self::write) finds out what. `detail`: its level may not use the reserve.
+    /// Claims one slot, for the caller to fill and publish. `detail`: its level may not use the reserve.
+    ///
+    /// # Errors
+    ///
+    /// There is something to be said against it, and [`write`](Self::write) finds out what; or a
+    /// signal handler has claimed at the same time, and [`find`](Self::find) goes on.
     ///
     /// # Safety
     ///
-    /// As for [`write`](Self::write); nothing else is done with the lane before the claim is
+    /// As for [`write`](Self::write); nothing else is done with the lane before the claim is found and
     /// published, but by a signal handler; and `must_fence` is what [`producers_must_fence`] says, or
     /// true.
     #[inline(always)]
@@ -181,9 +197,80 @@ impl Lane {
         gate: &Gate,
         detail: bool,
         must_fence: bool,
-    ) -> Option<Claim> {
+    ) -> Result<Claim, Unclaimed> {
+        let (expected, end) = self.advance(1);
+        if end != expected {
+            cold();
+            return Err(Unclaimed { expected });
+        }
         // SAFETY: by contract.
-        let ticket = unsafe { self.advance(1) };
+        let claim = unsafe { self.hold(end - 1, gate, detail, must_fence) };
+        claim.ok_or(Unclaimed::REFUSED)
+    }
+
+    /// Goes on with a claim during which a signal handler has claimed, too. `None` if there is something
+    /// to be said against it, as above.
+    ///
+    /// # Safety
+    ///
+    /// As for [`claim`](Self::claim), which said `unclaimed` and is the last thing that was done with
+    /// the lane.
+    pub(super) unsafe fn find(
+        &self,
+        unclaimed: Unclaimed,
+        gate: &Gate,
+        detail: bool,
+    ) -> Option<Claim> {
+        if unclaimed == Unclaimed::REFUSED {
+            return None;
+        }
+        // SAFETY: by contract.
+        unsafe {
+            let ticket = self.first_unpublished(unclaimed.expected - 1);
+            self.hold(ticket, gate, detail, true)
+        }
+    }
+
+    /// Moves the position: the claim of `slots` slots. Answers where they end if no signal handler has
+    /// claimed before it, and where they end if none has after it.
+    #[inline(always)]
+    fn advance(&self, slots: u64) -> (u64, u64) {
+        let position = &self.owner.position;
+        let expected = position.load(Ordering::Relaxed) + slots;
+        add_uninterrupted(position, slots);
+        (expected, position.load(Ordering::Relaxed))
+    }
+
+    /// Where a claim begins that was made at `before` or later: signal handlers that have claimed, too,
+    /// have returned, so the only slots without a record are those of this claim.
+    ///
+    /// # Safety
+    ///
+    /// The slab is alive.
+    unsafe fn first_unpublished(&self, before: u64) -> u64 {
+        let mut ticket = before;
+        // Of those before it, the consumer may have returned some, and a handler have filled them a lap
+        // later; but not this one.
+        // SAFETY: by contract.
+        while unsafe { self.owner.track.slot(ticket) }.has_held(ticket) {
+            ticket += 1;
+        }
+        ticket
+    }
+
+    /// Keeps the claim of a slot, if the gate is open and there is room.
+    ///
+    /// # Safety
+    ///
+    /// As for [`claim`](Self::claim); the ticket has been claimed.
+    #[inline(always)]
+    unsafe fn hold(
+        &self,
+        ticket: u64,
+        gate: &Gate,
+        detail: bool,
+        must_fence: bool,
+    ) -> Option<Claim> {
         // In this order: see `lets_in`.
         let may_stay = lets_in(gate, must_fence) && self.has_room(ticket + 1, detail);
         if !may_stay {
@@ -195,30 +282,6 @@ impl Lane {
         self.prefetch_after(ticket);
         // SAFETY: claimed, and below the limit, as in `write`.
         Some(unsafe { Claim::new(self.owner.track.address(ticket), ticket) })
-    }
-
-    /// Moves the position: the claim of `slots` slots, the first of which it answers.
-    ///
-    /// # Safety
-    ///
-    /// The caller's thread owns the lane, and the slab is alive.
-    #[inline(always)]
-    unsafe fn advance(&self, slots: u64) -> u64 {
-        let position = &self.owner.position;
-        let before = position.load(Ordering::Relaxed);
-        add_uninterrupted(position, slots);
-        let mut ticket = position.load(Ordering::Relaxed) - slots;
-        if ticket != before {
-            cold();
-            // A signal handler has claimed, too, before this or after it. It has returned, so the only
-            // slots without a record are those of this claim.
-            ticket = before;
-            // SAFETY: by contract.
-            while unsafe { self.owner.track.slot(ticket) }.holds(ticket) {
-                ticket += 1;
-            }
-        }
-        ticket
     }
 
     /// Takes a claim back: no. Then a signal handler has claimed behind it, for which the gate was open
@@ -237,12 +300,17 @@ impl Lane {
     ///
     /// # Safety
     ///
-    /// As for [`advance`](Self::advance).
+    /// The slab is alive.
     unsafe fn claim_at(&self, position: u64, slots: u64, extra: u64) -> Option<u64> {
         // Before the claim: seen without it, the slots count as no record yet.
         add(&self.owner.extra, extra);
-        // SAFETY: by contract.
-        let ticket = unsafe { self.advance(slots) };
+        let (expected, end) = self.advance(slots);
+        let ticket = if end == expected {
+            end - slots
+        } else {
+            // SAFETY: by contract.
+            unsafe { self.first_unpublished(expected - slots) }
+        };
         if ticket != position && self.take_back(ticket, slots) {
             add(&self.owner.extra, extra.wrapping_neg());
             return None;

@@ -21,7 +21,7 @@ pub(crate) mod sync;
 use claim::Claim;
 use consumer::Consumer;
 use gate::Gate;
-use lane::Lane;
+use lane::{Lane, Unclaimed};
 use shared::Shared;
 use slab::{Slab, Span};
 use slot::{Body, Slot, span_of};
@@ -216,22 +216,43 @@ impl Ring {
     }
 
     /// Claims one slot of a lane, for a record that the caller fills and publishes; `detail`: its
-    /// level may not use the reserve. `None` if the claim cannot be made at once.
+    /// level may not use the reserve.
+    ///
+    /// # Errors
+    ///
+    /// The claim cannot be made at once: [`find`](Self::find) goes on.
     ///
     /// # Safety
     ///
-    /// The lane is one of this ring's, and the caller's thread owns it. The claim is published on
-    /// this thread, without anything else being done with the lane in between. `must_fence` is what
-    /// [`producers_must_fence`](sync::producers_must_fence) says, or true.
+    /// The lane is one of this ring's, and the caller's thread owns it. The claim is found and
+    /// published on this thread, without anything else being done with the lane in between.
+    /// `must_fence` is what [`producers_must_fence`](sync::producers_must_fence) says, or true.
     #[inline(always)]
     pub(crate) unsafe fn claim(
         &self,
         lane: &Lane,
         detail: bool,
         must_fence: bool,
-    ) -> Option<Claim> {
+    ) -> Result<Claim, Unclaimed> {
         // SAFETY: by contract; the ring owns the slab.
         unsafe { lane.claim(&self.gate, detail, must_fence) }
+    }
+
+    /// Goes on with a claim that could not be made at once. `None` if [`write`](Self::write) has to
+    /// find out why.
+    ///
+    /// # Safety
+    ///
+    /// As for [`claim`](Self::claim), which said `unclaimed` and is the last thing that was done with
+    /// the lane.
+    pub(crate) unsafe fn find(
+        &self,
+        lane: &Lane,
+        unclaimed: Unclaimed,
+        detail: bool,
+    ) -> Option<Claim> {
+        // SAFETY: by contract; the ring owns the slab.
+        unsafe { lane.find(unclaimed, &self.gate, detail) }
     }
 
     /// Whether the lane's consumer has come to a record that was claimed and is not published.

@@ -16,13 +16,37 @@ pub(crate) fn add(counter: &AtomicU64, amount: u64) {
     // writes it, and those that read it see the word from before or from after, since aligned words
     // are not torn; stores become visible in order, which is Release.
     unsafe {
-        core::arch::asm!(
-            "add qword ptr [{counter}], {amount}",
-            counter = in(reg) counter.as_ptr(),
-            amount = in(reg) amount,
-            options(nostack)
-        );
+        if amount == 1 {
+            // Needs no register for the amount.
+            core::arch::asm!(
+                "inc qword ptr [{counter}]",
+                counter = in(reg) counter.as_ptr(),
+                options(nostack)
+            );
+        } else {
+            core::arch::asm!(
+                "add qword ptr [{counter}], {amount}",
+                counter = in(reg) counter.as_ptr(),
+                amount = in(reg) amount,
+                options(nostack)
+            );
+        }
     }
     #[cfg(not(all(target_arch = "x86_64", not(miri))))]
     counter.fetch_add(amount, std::sync::atomic::Ordering::Release);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::Ordering;
+
+    #[test]
+    fn any_amount_is_added() {
+        let counter = AtomicU64::new(u64::MAX - 4);
+        for (amount, sum) in [(1, u64::MAX - 3), (3, u64::MAX), (1, 0), (0, 0), (70, 70)] {
+            add(&counter, amount);
+            assert_eq!(counter.load(Ordering::Relaxed), sum);
+        }
+    }
 }

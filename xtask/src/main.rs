@@ -85,6 +85,9 @@ const NUMBERS: &[Step] = &[Step {
     ])
 }];
 
+/// Signals at each instruction: with optimisation, there are few enough of them to try all.
+const HANDLERS: &[Step] = &[cargo(&["test", "--release", "--test", "handlers"])];
+
 const DOC: &[Step] = &[Step {
     environment: &[("RUSTDOCFLAGS", "-D warnings")],
     ..cargo(&["doc", "--workspace", "--all-features", "--no-deps"])
@@ -109,6 +112,11 @@ const TASKS: &[(&str, &str, &[Step])] = &[
         "numbers",
         "numbers as text, in ten million cases of each kind",
         NUMBERS,
+    ),
+    (
+        "handlers",
+        "signal handlers, at every instruction",
+        HANDLERS,
     ),
     ("doc", "the documentation", DOC),
     ("loom", "the models of the lock-free core", LOOM),
