@@ -32,7 +32,7 @@ pub struct Metadata {
     pub file: &'static str,
     /// The line in the source file, from 1.
     pub line: u32,
-    /// The [message](crate::record::message).
+    /// The message, in the form that `record::message` reads.
     pub message: &'static str,
     /// One name per stored value of the message, with commas between them; empty where the argument
     /// has none.

@@ -67,7 +67,7 @@ macro_rules! probes {
             }
         }
 
-        #[doc = concat!("A [`", stringify!($probe), "`].")]
+        #[doc = concat!("A `", stringify!($probe), "`.")]
         #[inline(always)]
         pub fn $function<T: ?Sized>(value: &T) -> $probe<'_, T> {
             $probe(Untyped(Unshown(value)))
