@@ -400,18 +400,6 @@ impl<'a, T: Record + ?Sized> Typed<'a, T> {
         // SAFETY: `new` wrote it so.
         Some(unsafe { self.held.there })
     }
-
-    /// The bytes of a value that is held here, the first `N` of them all that count.
-    ///
-    /// # Safety
-    ///
-    /// It is.
-    #[inline(always)]
-    unsafe fn here<const N: usize>(&self) -> [u8; N] {
-        // SAFETY: `new` wrote it so.
-        let bytes = unsafe { self.held.here }.to_ne_bytes();
-        core::array::from_fn(|index| bytes[index])
-    }
 }
 
 impl<T: ?Sized> fmt::Debug for Typed<'_, T> {
@@ -517,14 +505,7 @@ unsafe impl<T: Record + ?Sized> Value for Typed<'_, T> {
             value.put(to, limit);
         } else {
             // SAFETY: it is not there, so it is here.
-            unsafe {
-                match T::FIXED {
-                    1 => to.put(self.here::<1>()),
-                    2 => to.put(self.here::<2>()),
-                    4 => to.put(self.here::<4>()),
-                    _ => to.put(self.here::<8>()),
-                }
-            }
+            to.put_word(unsafe { self.held.here }, T::FIXED);
         }
     }
 }

@@ -149,6 +149,18 @@ pub trait Put {
     /// Appends any number of bytes.
     fn put_slice(&mut self, bytes: &[u8]);
 
+    /// Appends the first `length` bytes of a word as it is in memory: 1, 2, 4 or 8.
+    #[inline(always)]
+    fn put_word(&mut self, word: u64, length: usize) {
+        let [a, b, c, d, e, f, g, h] = word.to_ne_bytes();
+        match length {
+            1 => self.put([a]),
+            2 => self.put([a, b]),
+            4 => self.put([a, b, c, d]),
+            _ => self.put([a, b, c, d, e, f, g, h]),
+        }
+    }
+
     /// Notes that something was left out to make the record fit.
     fn note_cut(&mut self);
 

@@ -118,6 +118,11 @@ impl Put for Words {
     }
 
     #[inline(always)]
+    fn put_word(&mut self, word: u64, length: usize) {
+        self.append(u64::from_le(word), length);
+    }
+
+    #[inline(always)]
     fn note_cut(&mut self) {}
 
     #[inline(always)]
