@@ -358,6 +358,7 @@ impl Expansion<'_> {
                 )
             }
             Level::Constant(level) => (
+                // The level may be a block, which is not the user's mistake.
                 code(
                     "#[allow(unused_braces)] const __RINGLOG_LEVEL: $ringlog::Level = $level;",
                     &[

@@ -16,7 +16,7 @@ use super::wait::Wait;
 use super::{Outcome, RingLogger, installed};
 use crate::callsite::Callsite;
 use crate::level::Level;
-use crate::record::{Block, Checked, Erased, Header, Introduction, Payload, Scratch, flags};
+use crate::record::{Block, Checked, Erased, Header, Introduction, Payload, Scratch};
 
 /// The most bytes of arguments for which a handler needs less than a kilobyte of stack.
 const SHORT: usize = 256;
@@ -143,20 +143,14 @@ impl Core {
         context: Option<Block>,
         values: &mut Erased<'_>,
     ) -> Outcome {
-        let most = (self.hot.most_payload as usize).saturating_sub(route.prefix_bytes());
-        let mut others = values.reserved(most);
-        if let Some(context) = &context {
-            header.flags |= flags::CONTEXT;
-            others += context.bytes().len().min(most / 2);
-        }
-        let mut scratch = Scratch::new(most.saturating_sub(others));
-        values.prepare(&mut scratch);
         let mut payload = Payload::new();
-        // SAFETY: prepared above.
-        unsafe { payload.encode(values, &scratch, context, most) };
-        if payload.cut {
-            header.flags |= flags::CUT;
-        }
+        self.encode(
+            &mut payload,
+            route.prefix_bytes(),
+            &mut header,
+            context,
+            values,
+        );
         self.submit_by(route, Wait::never(self), level, header, payload.bytes())
     }
 }

@@ -17,8 +17,8 @@ use crate::worker::ThreadName;
 
 /// How a thread's records get to its lane, if it has one: straight, or by a detour that asks whether
 /// there is a lane at all, whether its claims must fence, whether two words can be published at once,
-/// and whether the thread has fields to add. The pointer's highest bit marks the detour, which no lane's address
-/// has, so that the hot path asks for all of it with one test.
+/// and whether the thread has fields to add. The pointer's highest bit, which no lane's address has,
+/// marks the detour, so that the hot path asks for all of it with one test.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) struct Way(*const Lane);
 

@@ -14,7 +14,7 @@ use crate::record::{
 };
 use crate::ring::Drops;
 use crate::ring::claim::Begun;
-use crate::ring::lane::Unclaimed;
+use crate::ring::lane::{Lane, Unclaimed};
 use crate::ring::slot::Body;
 use crate::sys::pair::Word;
 
@@ -61,6 +61,21 @@ impl<'a> Path<'a> {
 }
 
 impl Path<'_> {
+    /// The lane, if the way there is straight and the statement has these types, and a stamp, if that
+    /// takes no more than an instruction.
+    #[inline(always)]
+    fn straight(
+        self,
+        site: &'static Callsite,
+        types: &'static TypeList,
+    ) -> Option<(*const Lane, u64)> {
+        let lane = self.way.straight()?;
+        if !site.is_first(types) {
+            return None;
+        }
+        Some((lane, self.core.hot.stamper.now_at_once()?))
+    }
+
     /// Logs a record of words in a lane.
     ///
     /// # Errors
@@ -75,18 +90,12 @@ impl Path<'_> {
         detail: bool,
         words: [Word; N],
     ) -> Result<(), Unclaimed> {
-        let Path { core, way } = self;
-        let lane = way.straight().ok_or(Unclaimed::REFUSED)?;
-        if !site.is_first(types) {
-            return Err(Unclaimed::REFUSED);
-        }
-        let stamp = core.hot.stamper.now_at_once();
-        let stamp = stamp.ok_or(Unclaimed::REFUSED)?;
+        let (lane, stamp) = self.straight(site, types).ok_or(Unclaimed::REFUSED)?;
         // SAFETY: a path has the caller's own lane, of this ring; the claim is published at once. A
         // straight way leads to no lane that must fence, and says that pairs are published whole. A
         // body has room for a header and as many words as there can be.
         unsafe {
-            let claim = core.ring.claim(&*lane, detail, false)?;
+            let claim = self.core.ring.claim(&*lane, detail, false)?;
             claim.publish_with(stamp, |body| {
                 write_words(body, site.first_id(), upper, words);
             });
@@ -107,13 +116,7 @@ impl Path<'_> {
         payload: usize,
         detail: bool,
     ) -> Result<Claimed, Unclaimed> {
-        let Path { core, way } = self;
-        let lane = way.straight().ok_or(Unclaimed::REFUSED)?;
-        if !site.is_first(types) {
-            return Err(Unclaimed::REFUSED);
-        }
-        let stamp = core.hot.stamper.now_at_once();
-        let stamp = stamp.ok_or(Unclaimed::REFUSED)?;
+        let (lane, stamp) = self.straight(site, types).ok_or(Unclaimed::REFUSED)?;
         let begin = |body: *mut Body| {
             let header = Header {
                 stamp,
@@ -127,7 +130,7 @@ impl Path<'_> {
         // SAFETY: a path has the caller's own lane, of this ring; the claim is published before
         // anything else is done with it. A straight way leads to no lane that must fence.
         unsafe {
-            let claim = core.ring.claim(&*lane, detail, false)?;
+            let claim = self.core.ring.claim(&*lane, detail, false)?;
             Ok(Claimed(claim.begin(begin)))
         }
     }

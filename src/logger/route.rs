@@ -65,7 +65,21 @@ impl Core {
     ) -> Outcome {
         // In the shared ring, the thread's number takes part of the record.
         let prefix = if lane.is_null() { size_of::<u64>() } else { 0 };
-        let most = self.hot.most_payload as usize - prefix;
+        let mut payload = Payload::new();
+        self.encode(&mut payload, prefix, &mut header, context, values);
+        self.submit_bytes(lane, level, header, &payload)
+    }
+
+    /// Makes what is to be made at the call, and encodes all of a payload but its first `prefix` bytes.
+    pub(super) fn encode(
+        &self,
+        payload: &mut Payload,
+        prefix: usize,
+        header: &mut Header,
+        context: Option<Block>,
+        values: &mut Erased<'_>,
+    ) {
+        let most = (self.hot.most_payload as usize).saturating_sub(prefix);
         let mut others = values.reserved(most);
         if let Some(context) = &context {
             header.flags |= flags::CONTEXT;
@@ -73,10 +87,11 @@ impl Core {
         }
         let mut scratch = Scratch::new(most.saturating_sub(others));
         values.prepare(&mut scratch);
-        let mut payload = Payload::new();
         // SAFETY: prepared above.
         unsafe { payload.encode(values, &scratch, context, most) };
-        self.submit_bytes(lane, level, header, &payload)
+        if payload.cut {
+            header.flags |= flags::CUT;
+        }
     }
 
     /// Writes an encoded record to the lane or the shared ring, and does what the overflow policy
@@ -85,12 +100,9 @@ impl Core {
         &self,
         lane: *const Lane,
         level: Level,
-        mut header: Header,
+        header: Header,
         payload: &Payload,
     ) -> Outcome {
-        if payload.cut {
-            header.flags |= flags::CUT;
-        }
         // SAFETY: a path has the caller's own lane, of this ring, or null.
         let route = match unsafe { lane.as_ref() } {
             Some(lane) => Route::Lane(lane),

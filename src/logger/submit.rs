@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::level::Level;
 use crate::limit::Limit;
 use crate::record::{
-    Erased, FIRST_PAYLOAD, Header, Scratch, TypeList, Values, Words, put_measured,
+    Erased, FIRST_PAYLOAD, Header, MOST_WORDS, Scratch, TypeList, Values, Words, put_measured,
 };
 use crate::ring::Drops;
 use crate::ring::lane::Unclaimed;
@@ -195,19 +195,14 @@ fn log<P: Paths + Handle, const N: usize>(
     let Err(unclaimed) = logged else {
         return Outcome::Accepted;
     };
-    let word = |index: usize| words.get(index).copied().unwrap_or_default();
-    log_words(
-        handle,
-        site,
-        types,
-        upper,
-        unclaimed,
-        word(0),
-        word(1),
-        word(2),
-        word(3),
-        word(4),
-    )
+    let [a, b, c, d, e] = all_registers(words);
+    log_words(handle, site, types, upper, unclaimed, a, b, c, d, e)
+}
+
+/// These words, and as many others as there could be.
+#[inline(always)]
+fn all_registers<const N: usize>(words: [Word; N]) -> [Word; MOST_WORDS] {
+    std::array::from_fn(|index| words.get(index).copied().unwrap_or_default())
 }
 
 #[allow(clippy::too_many_arguments, reason = "each in a register")]
@@ -456,7 +451,7 @@ pub fn submit<L: Log, V: Values>(
     let handle = logger.handle();
     let detail = !Drops::is_reserved(level.index());
     // One constant, so that the compiler does not even look at the rest.
-    if const { !L::IN_HANDLER && Words::fit::<V>() } {
+    if const { Words::fit::<V>() } {
         return submit_words(handle, site, detail, &values);
     }
     if let Some(payload) = measure::<L, V>(&values) {
@@ -590,16 +585,18 @@ fn submit_late<L: Log, V: Values>(
     handle.submit_late(site, Erased::new(&mut values), when, suppressed)
 }
 
-/// Nothing is logged so.
+/// As any other record of a handler.
+#[cold]
 fn log_in_handler<const N: usize>(
-    _handle: InHandler<'_>,
-    _site: Site,
-    _types: Types,
-    _upper: u32,
+    handle: InHandler<'_>,
+    site: Site,
+    types: Types,
+    upper: u32,
     _detail: bool,
-    _words: [Word; N],
+    words: [Word; N],
 ) -> Outcome {
-    Outcome::Filtered
+    let words = Words::from_registers(all_registers(words), Header::length(upper));
+    handle.submit(site, Words::erase(&mut (words,), types))
 }
 
 impl Handle for InHandler<'_> {

@@ -47,3 +47,4 @@ pub(crate) use encode::{
 pub(crate) use gap::Gap;
 pub(crate) use introduction::Introduction;
 pub(crate) use value::Checked;
+pub(crate) use words::MOST_WORDS;

@@ -48,8 +48,10 @@ mod platform {
             && cpuid(POWER_MANAGEMENT).edx & INVARIANT_TSC != 0
     }
 
-    // Newer compilers offer the intrinsic as a safe function.
-    #[allow(unused_unsafe)]
+    #[allow(
+        unused_unsafe,
+        reason = "newer compilers offer the intrinsic as a safe function"
+    )]
     fn cpuid(leaf: u32) -> core::arch::x86_64::CpuidResult {
         // SAFETY: every x86-64 processor has the instruction.
         unsafe { __cpuid(leaf) }

@@ -57,7 +57,7 @@ pub fn source(import: &str, statements: usize) -> String {
     let mut source = format!("{import}\n\n");
     let functions = statements.div_ceil(STATEMENTS_PER_FUNCTION);
     for function in 0..functions {
-        // No function uses all of its arguments.
+        // Few functions use all of their arguments: warnings would be a part of what is measured.
         let _ = writeln!(
             source,
             "#[inline(never)]\n#[allow(unused_variables)]\n#[rustfmt::skip]\n\
