@@ -263,6 +263,44 @@ fn whatever_was_accepted_is_in_the_log_when_the_report_says_drained() {
     }
 }
 
+/// At each moment, some of them are about to find out that it is too late.
+#[test]
+fn a_drain_ends_although_threads_never_stop_trying() {
+    const THREADS: usize = 256;
+    let logger = RingLogger::builder()
+        .lanes(THREADS)
+        .lane_capacity(64)
+        .sink(Null)
+        .build()
+        .unwrap();
+    let (books, ready, stop) = (
+        Books::new(),
+        Barrier::new(THREADS + 1),
+        AtomicBool::new(false),
+    );
+    let report = thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                books.note(Level::Info, info!(logger: &logger, "in time"));
+                ready.wait();
+                while !stop.load(Ordering::Relaxed) {
+                    let outcome = info!(logger: &logger, "sooner or later");
+                    if books.note(Level::Info, outcome) != Outcome::Closed {
+                        thread::yield_now();
+                    }
+                }
+            });
+        }
+        ready.wait();
+        let report = logger.shutdown(SOON);
+        stop.store(true, Ordering::Relaxed);
+        report
+    });
+    assert_eq!(report.outcome, ShutdownOutcome::Drained, "{report}");
+    assert_eq!(report.written, books.accepted());
+    assert_eq!((report.in_flight, report.abandoned.total()), (0, 0));
+}
+
 #[test]
 fn dropping_the_logger_shuts_it_down() {
     for thread in [true, false] {

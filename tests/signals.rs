@@ -144,9 +144,6 @@ fn a_second_signal_ends_the_process_at_once() {
 fn a_hangup_has_the_files_opened_anew() {
     let name = "a_hangup_has_the_files_opened_anew";
     if is_child() {
-        // Where the test was started by `nohup`, the signal would be ignored.
-        // SAFETY: no handler is given.
-        unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
         let logger = logger();
         log(&logger, 100);
         logger.flush(LONG).unwrap();

@@ -20,7 +20,25 @@ pub fn command(test: &str) -> Command {
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(VARIABLE, test)
         .stdin(Stdio::null());
+    #[cfg(unix)]
+    take_signals_by_default(&mut command);
     command
+}
+
+/// A shell has what it starts in the background ignore some signals, and `nohup` others; and those who
+/// are started by it inherit that.
+#[cfg(unix)]
+fn take_signals_by_default(command: &mut Command) {
+    use std::os::unix::process::CommandExt as _;
+    // SAFETY: `signal` may be called between fork and exec, and is given no handler.
+    unsafe {
+        command.pre_exec(|| {
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT] {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            Ok(())
+        });
+    }
 }
 
 /// Runs the body in a process of its own, in which nothing else runs, and answers its output. In
