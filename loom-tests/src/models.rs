@@ -35,20 +35,19 @@ fn say(value: u64) -> impl FnOnce(&mut Span) {
 /// Fills the slot that was claimed, in one go or in two steps, as the two kinds of statements do.
 fn fill(claim: Claim, value: u64) {
     let second = 1 << SPAN_SHIFT;
-    unsafe {
-        if value % 2 == 0 {
-            claim.publish_with(value, |body| {
-                (*body)[1] = second;
-                (*body)[6] = value;
-            });
-        } else {
-            let begun = claim.begin(|body| {
-                (*body)[0] = value;
-                (*body)[1] = second;
-                16
-            });
-            begun.publish(|at| at.cast::<u64>().add(4).write(value));
-        }
+    if value % 2 == 0 {
+        let write = |body: &mut Body| {
+            body[1] = second;
+            body[6] = value;
+        };
+        unsafe { claim.publish_with(value, write) };
+    } else {
+        let begun = claim.begin(|body| {
+            body[0] = value;
+            body[1] = second;
+            16
+        });
+        unsafe { begun.publish(|at| at.cast::<u64>().add(4).write(value)) };
     }
 }
 

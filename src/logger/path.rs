@@ -92,8 +92,7 @@ impl Path<'_> {
     ) -> Result<(), Unclaimed> {
         let (lane, stamp) = self.straight(site, types).ok_or(Unclaimed::REFUSED)?;
         // SAFETY: a path has the caller's own lane, of this ring; the claim is published at once. A
-        // straight way leads to no lane that must fence, and says that pairs are published whole. A
-        // body has room for a header and as many words as there can be.
+        // straight way leads to no lane that must fence, and says that pairs are published whole.
         unsafe {
             let claim = self.core.ring.claim(&*lane, detail, false)?;
             claim.publish_with(stamp, |body| {
@@ -117,22 +116,19 @@ impl Path<'_> {
         detail: bool,
     ) -> Result<Claimed, Unclaimed> {
         let (lane, stamp) = self.straight(site, types).ok_or(Unclaimed::REFUSED)?;
-        let begin = |body: *mut Body| {
+        let begin = |body: &mut Body| {
             let header = Header {
                 stamp,
                 // Late, so that it need not wait in a register that others want.
                 statement: site.first_id(),
                 flags: 0,
             };
-            // SAFETY: a body has room for a header.
-            unsafe { begin_record(body, header, None, payload) }
+            begin_record(body, header, None, payload)
         };
         // SAFETY: a path has the caller's own lane, of this ring; the claim is published before
         // anything else is done with it. A straight way leads to no lane that must fence.
-        unsafe {
-            let claim = self.core.ring.claim(&*lane, detail, false)?;
-            Ok(Claimed(claim.begin(begin)))
-        }
+        let claim = unsafe { self.core.ring.claim(&*lane, detail, false) }?;
+        Ok(Claimed(claim.begin(begin)))
     }
 
     /// Claims one slot, of whichever ring, and writes what comes before the values. `unclaimed`: what
@@ -162,8 +158,7 @@ impl Path<'_> {
             flags,
         };
         if let Some(lane) = lane {
-            // SAFETY: a body has room for a header.
-            let begin = |body: *mut Body| unsafe { begin_record(body, header, None, payload) };
+            let begin = |body: &mut Body| begin_record(body, header, None, payload);
             // SAFETY: as above; the claim is published before anything else is done with the lane.
             let claim = found.or_else(|| unsafe {
                 match core.ring.claim(lane, detail, true) {
@@ -171,16 +166,14 @@ impl Path<'_> {
                     Err(unclaimed) => core.ring.find(lane, unclaimed, detail),
                 }
             });
-            // SAFETY: copying words does not unwind.
-            return claim.map(|claim| Claimed(unsafe { claim.begin(begin) }));
+            return claim.map(|claim| Claimed(claim.begin(begin)));
         }
         if payload + size_of::<u64>() > FIRST_PAYLOAD {
             return None;
         }
         let thread = Some(thread_number());
         header.flags |= flags::THREAD;
-        // SAFETY: a body has room for a header and a word.
-        let begin = |body: *mut Body| unsafe { begin_record(body, header, thread, payload) };
+        let begin = |body: &mut Body| begin_record(body, header, thread, payload);
         if LATEST_SHARED.get().is_unfinished(core) {
             return None;
         }
@@ -195,8 +188,7 @@ impl Path<'_> {
                     ticket: claim.ticket(),
                 }),
         );
-        // SAFETY: copying words does not unwind.
-        claim.map(|claim| Claimed(unsafe { claim.begin(begin) }))
+        claim.map(|claim| Claimed(claim.begin(begin)))
     }
 
     /// Logs a record in any way.

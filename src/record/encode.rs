@@ -381,66 +381,63 @@ pub(crate) fn write_record(span: &mut Span, header: Header, words: &[u64], paylo
 
 /// Writes what comes before the values of a record of one slot, which take `payload` bytes: the
 /// header, and the thread's number if there is one. Answers how many bytes that are.
-///
-/// # Safety
-///
-/// The pointer is valid for writes of as many bytes.
 #[inline(always)]
-pub(crate) unsafe fn begin_record(
-    body: *mut Body,
+pub(crate) fn begin_record(
+    body: &mut Body,
     header: Header,
     thread: Option<u64>,
     payload: usize,
 ) -> usize {
-    let body = body.cast::<u64>();
     let prefix = if thread.is_some() {
         size_of::<u64>()
     } else {
         0
     };
-    // SAFETY: by contract.
-    unsafe {
-        let word = header.word_of_slots(prefix + payload, 1);
-        pair::write(body, Word::new(header.stamp), Word::new(word));
-        if let Some(thread) = thread {
-            body.add(2).write(thread);
-        }
+    let word = header.word_of_slots(prefix + payload, 1);
+    let (head, rest) = body
+        .split_first_chunk_mut()
+        .expect("a body has room for a header");
+    pair::write(head, Word::new(header.stamp), Word::new(word));
+    if let Some(thread) = thread {
+        rest[0] = thread;
     }
     2 * size_of::<u64>() + prefix
 }
 
 /// Writes a record of one slot but its first word, which is the timestamp. The values are words.
-///
-/// # Safety
-///
-/// The pointer is valid for writes of a body.
 #[inline(always)]
-pub(crate) unsafe fn write_words<const N: usize>(
-    body: *mut Body,
+pub(crate) fn write_words<const N: usize>(
+    body: &mut Body,
     statement: u32,
     upper: u32,
     words: [Word; N],
 ) {
-    const { assert!(N <= MOST_WORDS) };
+    const { assert!(N <= MOST_WORDS && MOST_WORDS == 5) };
     let header = u64::from(statement) | u64::from(upper) << 32;
-    let body = body.cast::<u64>();
-    let word = |index: usize| words[index].to_le();
-    // SAFETY: by contract.
-    unsafe {
-        if N == 0 {
-            body.add(1).write(header);
-        } else {
-            pair::write(body.add(1), Word::new(header), word(0));
-        }
-        for first in (1..N).step_by(2) {
-            let second = if first + 1 < N {
-                word(first + 1)
-            } else {
-                Word::default()
-            };
-            pair::write(body.add(2 + first), word(first), second);
-        }
+    let [_, slot @ ..] = body;
+    if N == 0 {
+        slot[0] = header;
+        return;
     }
+    // One by one, so that no word has to be in memory to be found by its number.
+    let word = |index: usize| words.get(index).copied().unwrap_or_default().to_le();
+    let [first, second, third] = pairs(slot);
+    pair::write(first, Word::new(header), word(0));
+    if N > 1 {
+        pair::write(second, word(1), word(2));
+    }
+    if N > 3 {
+        pair::write(third, word(3), word(4));
+    }
+}
+
+/// The words of a body behind the first, two by two.
+#[inline(always)]
+fn pairs(words: &mut [u64; 6]) -> [&mut [u64; 2]; 3] {
+    const WHOLE: &str = "six words are three pairs";
+    let (first, rest) = words.split_first_chunk_mut().expect(WHOLE);
+    let (second, rest) = rest.split_first_chunk_mut().expect(WHOLE);
+    [first, second, rest.first_chunk_mut().expect(WHOLE)]
 }
 
 /// Writes the values of a record straight into its slot.

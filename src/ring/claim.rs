@@ -42,27 +42,28 @@ impl Claim {
     ///
     /// # Safety
     ///
-    /// `write` does not unwind. [`sync`](super::sync) says that pairs are published whole.
+    /// [`sync`](super::sync) says that pairs are published whole.
     #[inline(always)]
-    pub(crate) unsafe fn publish_with(self, first: u64, write: impl FnOnce(*mut Body)) {
-        // SAFETY: by the contract of `new`.
+    pub(crate) unsafe fn publish_with(self, first: u64, write: impl FnOnce(&mut Body)) {
+        // SAFETY: by the contract of `new`; nobody else looks at the body before it is published.
         unsafe {
             let slot = self.slot.as_ref();
-            slot.fill(write);
+            slot.fill(|body| write(&mut *body));
             slot.publish_with(self.ticket, first);
         }
     }
 
     /// Has `begin` write what comes first, and answer how many bytes that are.
-    ///
-    /// # Safety
-    ///
-    /// `begin` does not unwind.
     #[inline(always)]
-    pub(crate) unsafe fn begin(self, begin: impl FnOnce(*mut Body) -> usize) -> Begun {
+    pub(crate) fn begin(self, begin: impl FnOnce(&mut Body) -> usize) -> Begun {
         let slot = self.slot.as_ptr();
-        // SAFETY: by the contract of `new`.
-        let within = unsafe { (*slot).fill(|body| body.addr() - slot.addr() + begin(body)) };
+        // SAFETY: as above.
+        let within = unsafe {
+            (*slot).fill(|body| {
+                let within = body.addr() - slot.addr();
+                within + begin(&mut *body).min(size_of::<Body>())
+            })
+        };
         Begun {
             // Made of the slot, not of its body, so that the way back stays open.
             // SAFETY: within the slot, which is not at null.

@@ -43,23 +43,17 @@ impl Word {
 }
 
 /// Writes two words.
-///
-/// # Safety
-///
-/// `at` is valid for writes of both. It need not be aligned to more than a word.
 #[inline(always)]
-pub(crate) unsafe fn write(at: *mut u64, first: Word, second: Word) {
+pub(crate) fn write(at: &mut [u64; 2], first: Word, second: Word) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: by contract. Each x86-64 has SSE2.
+    // SAFETY: the two words are there. Each x86-64 has SSE2.
     unsafe {
         use core::arch::x86_64::{_mm_set_pd, _mm_storeu_pd};
-        _mm_storeu_pd(at.cast(), _mm_set_pd(second.0, first.0));
+        _mm_storeu_pd(at.as_mut_ptr().cast(), _mm_set_pd(second.0, first.0));
     }
     #[cfg(not(target_arch = "x86_64"))]
-    // SAFETY: by contract.
-    unsafe {
-        at.write(first.bits());
-        at.add(1).write(second.bits());
+    {
+        *at = [first.bits(), second.bits()];
     }
 }
 
@@ -128,10 +122,10 @@ mod tests {
     fn both_words_are_written() {
         let word = Word::new;
         let mut place = Place([0; 3]);
-        // SAFETY: the words are there.
-        unsafe { write(place.0.as_mut_ptr().add(1), word(7), word(u64::MAX)) };
+        let [_, pair @ ..] = &mut place.0;
+        write(pair, word(7), word(u64::MAX));
         assert_eq!(place.0, [0, 7, u64::MAX]);
-        // SAFETY: as above, and nobody else looks.
+        // SAFETY: the words are there, and nobody else looks.
         if unsafe { publish(place.0.as_mut_ptr(), word(8), word(9)) } {
             assert_eq!(place.0, [8, 9, u64::MAX]);
         }
