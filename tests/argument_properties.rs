@@ -10,9 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
-use ringlog::sink::Memory;
-use ringlog::{Fixed, Outcome, Overflow, Record, RingLogger, Symbol, info};
-use support::LONG;
+use ringlog::{Fixed, Outcome, Record, RingLogger, Symbol, info};
+use support::Said;
 
 /// A value of every kind that there is.
 #[derive(Clone, Debug, Record)]
@@ -171,44 +170,20 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// A logger, and the texts that it should log.
-struct Said {
-    logger: RingLogger,
-    memory: Memory,
-    expected: Vec<String>,
+/// Logs the value with each specification.
+fn say<T: Shown>(said: &Said, value: &T, width: usize, precision: usize) {
+    for (log, format) in T::SPECIFICATIONS.iter().copied().flatten() {
+        let outcome = log(&said.logger, value, width, precision);
+        assert_eq!(outcome, Outcome::Accepted);
+        said.expect(escaped(&format(value, width, precision)));
+    }
 }
 
-impl Said {
-    fn new() -> Self {
-        let memory = Memory::new();
-        Said {
-            logger: RingLogger::builder()
-                .overflow(Overflow::Block)
-                .sink(memory.clone())
-                .build()
-                .unwrap(),
-            memory,
-            expected: Vec::new(),
-        }
-    }
-
-    /// Logs the value with each specification.
-    fn say<T: Shown>(&mut self, value: &T, width: usize, precision: usize) {
-        for (log, format) in T::SPECIFICATIONS.iter().copied().flatten() {
-            let outcome = log(&self.logger, value, width, precision);
-            assert_eq!(outcome, Outcome::Accepted);
-            self.expected
-                .push(escaped(&format(value, width, precision)));
-        }
-    }
-
-    fn check(self) -> Result<(), TestCaseError> {
-        self.logger.shutdown(LONG);
-        let log = support::Log::of(&self.memory);
-        prop_assert_eq!(log.texts(), self.expected);
-        prop_assert_eq!(self.logger.stats().cut, 0);
-        Ok(())
-    }
+fn check(said: Said) -> Result<(), TestCaseError> {
+    let (log, expected, cut) = said.end();
+    prop_assert_eq!(log.texts(), expected);
+    prop_assert_eq!(cut, 0);
+    Ok(())
 }
 
 proptest! {
@@ -218,11 +193,11 @@ proptest! {
     fn any_value_with_any_specification_is_logged_as_it_is_formatted(
         values in prop::collection::vec((value(), 0..40_usize, 0..20_usize), 1..4),
     ) {
-        let mut said = Said::new();
+        let said = Said::new();
         for (value, width, precision) in &values {
-            said.say(value, *width, *precision);
+            say(&said, value, *width, *precision);
         }
-        said.check()?;
+        check(said)?;
     }
 
     #[test]
@@ -237,23 +212,23 @@ proptest! {
         (ip, socket) in any::<(IpAddr, SocketAddr)>(),
         (width, precision) in (0..40_usize, 0..20_usize),
     ) {
-        let mut said = Said::new();
-        said.say(&integers.0, width, precision);
-        said.say(&integers.1, width, precision);
-        said.say(&integers.2, width, precision);
+        let said = Said::new();
+        say(&said, &integers.0, width, precision);
+        say(&said, &integers.1, width, precision);
+        say(&said, &integers.2, width, precision);
         for float in [floats.0, f32::from_bits(bits.0)] {
-            said.say(&float, width, precision);
+            say(&said, &float, width, precision);
         }
         for float in [floats.1, f64::from_bits(bits.1)] {
-            said.say(&float, width, precision);
+            say(&said, &float, width, precision);
         }
-        said.say(&flag, width, precision);
-        said.say(&letter, width, precision);
-        said.say(&text, width, precision);
-        said.say(&Symbol::new(&symbol).unwrap(), width, precision);
-        said.say(&Fixed::new(price.0, price.1), width, precision);
-        said.say(&ip, width, precision);
-        said.say(&socket, width, precision);
-        said.check()?;
+        say(&said, &flag, width, precision);
+        say(&said, &letter, width, precision);
+        say(&said, &text, width, precision);
+        say(&said, &Symbol::new(&symbol).unwrap(), width, precision);
+        say(&said, &Fixed::new(price.0, price.1), width, precision);
+        say(&said, &ip, width, precision);
+        say(&said, &socket, width, precision);
+        check(said)?;
     }
 }

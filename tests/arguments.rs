@@ -4,7 +4,6 @@
 mod support;
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::num::{NonZero, Saturating, Wrapping};
@@ -13,46 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::*;
 use std::time::{Duration, Instant, SystemTime};
 
-use ringlog::sink::Memory;
-use ringlog::{Fixed, Outcome, Overflow, RingLogger, Symbol, info};
-use support::{LONG, Log};
-
-/// A logger, and the texts that it should log.
-struct Said {
-    logger: RingLogger,
-    memory: Memory,
-    expected: RefCell<Vec<String>>,
-}
-
-impl Said {
-    fn new() -> Self {
-        let memory = Memory::new();
-        Said {
-            logger: RingLogger::builder()
-                .overflow(Overflow::Block)
-                .sink(memory.clone())
-                .build()
-                .unwrap(),
-            memory,
-            expected: RefCell::default(),
-        }
-    }
-
-    #[track_caller]
-    fn check(self) {
-        self.logger.shutdown(LONG);
-        let expected = self.expected.into_inner();
-        let log = Log::of(&self.memory);
-        let texts = log.texts();
-        for (found, expected) in texts.iter().zip(&expected) {
-            // A line feed is escaped, as in all that a record carries.
-            assert_eq!(*found, expected.replace('\n', "\\n"));
-        }
-        assert_eq!(texts.len(), expected.len());
-        assert!(!expected.is_empty());
-        assert_eq!(self.logger.stats().cut, 0);
-    }
-}
+use ringlog::{Fixed, Outcome, Symbol, info};
+use support::Said;
 
 /// Logs with each specification, and expects what `format!` makes of the same.
 macro_rules! say {
@@ -68,7 +29,7 @@ macro_rules! say {
         $(
             let outcome = say!(@log $kind &$said.logger, $spec, value);
             assert_eq!(outcome, Outcome::Accepted);
-            $said.expected.borrow_mut().push(format!($spec, value));
+            $said.expect(format!($spec, value));
         )+
     }};
     (@log typed $logger:expr, $spec:literal, $value:ident) => {
@@ -158,8 +119,7 @@ fn an_instant_is_logged_as_the_time_since() {
     let outcome = info!(typed; logger: &said.logger, "{:?} {:.0?}", past, Some(past));
     assert_eq!(outcome, Outcome::Accepted);
     let most = past.elapsed().as_secs_f64();
-    said.logger.shutdown(LONG);
-    let log = Log::of(&said.memory);
+    let (log, _, _) = said.end();
     let (since, rounded) = log.texts()[0].split_once(' ').unwrap();
     let since: f64 = since.strip_suffix('s').unwrap().parse().unwrap();
     assert!((90.0..=most).contains(&since), "{since}");

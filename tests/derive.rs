@@ -2,49 +2,13 @@
 
 mod support;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use ringlog::sink::Memory;
-use ringlog::{Fixed, Outcome, Overflow, Record, RingLogger, Symbol, info};
-use support::{LONG, Log};
-
-/// A logger, and the texts that it should log.
-struct Said {
-    logger: RingLogger,
-    memory: Memory,
-    expected: RefCell<Vec<String>>,
-}
-
-impl Said {
-    fn new() -> Self {
-        let memory = Memory::new();
-        Said {
-            logger: RingLogger::builder()
-                .overflow(Overflow::Block)
-                .sink(memory.clone())
-                .build()
-                .unwrap(),
-            memory,
-            expected: RefCell::default(),
-        }
-    }
-
-    #[track_caller]
-    fn check(self) {
-        self.logger.shutdown(LONG);
-        let expected = self.expected.into_inner();
-        let log = Log::of(&self.memory);
-        let texts = log.texts();
-        for (found, expected) in texts.iter().zip(&expected) {
-            assert_eq!(*found, expected.replace('\n', "\\n"));
-        }
-        assert_eq!(texts.len(), expected.len());
-        assert_eq!(self.logger.stats().cut, 0);
-    }
-}
+use ringlog::{Fixed, Outcome, Record, Symbol, info};
+use support::Said;
 
 /// Logs with each specification of `{:?}`, and expects what `format!` makes of the same.
 macro_rules! say {
@@ -56,7 +20,7 @@ macro_rules! say {
         $(
             let outcome = info!(logger: &$said.logger, $spec, value);
             assert_eq!(outcome, Outcome::Accepted);
-            $said.expected.borrow_mut().push(format!($spec, value));
+            $said.expect(format!($spec, value));
         )+
     }};
 }
@@ -378,10 +342,8 @@ fn a_derived_type_is_stored_and_not_formatted_at_the_call() {
         info!(logger: &said.logger, "{:?} {:#?} {:?}", Counted(1), Some(Counted(2)), [Counted(3)]);
     let _ = info!(logger: &said.logger, "{}", Counted(4));
     assert_eq!(FORMATTED.get(), 0);
-    said.expected
-        .borrow_mut()
-        .push("Counted(1) Some(\n    Counted(\n        2,\n    ),\n) [Counted(3)]".into());
-    said.expected.borrow_mut().push("displayed 4".into());
+    said.expect("Counted(1) Some(\n    Counted(\n        2,\n    ),\n) [Counted(3)]".into());
+    said.expect("displayed 4".into());
     said.check();
 }
 

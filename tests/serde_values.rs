@@ -4,7 +4,6 @@
 
 mod support;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::net::Ipv4Addr;
@@ -12,42 +11,7 @@ use std::net::Ipv4Addr;
 use ringlog::sink::Memory;
 use ringlog::{Outcome, Overflow, Record, RingLogger, info, serde as by_serde};
 use serde::{Serialize, Serializer};
-use support::{LONG, Log};
-
-struct Said {
-    logger: RingLogger,
-    memory: Memory,
-    expected: RefCell<Vec<String>>,
-}
-
-impl Said {
-    fn new() -> Self {
-        let memory = Memory::new();
-        Said {
-            logger: RingLogger::builder()
-                .overflow(Overflow::Block)
-                .sink(memory.clone())
-                .build()
-                .unwrap(),
-            memory,
-            expected: RefCell::default(),
-        }
-    }
-
-    /// Answers how many records were cut.
-    #[track_caller]
-    fn check(self) -> u64 {
-        self.logger.shutdown(LONG);
-        let log = Log::of(&self.memory);
-        let expected = self.expected.into_inner();
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|text| text.replace('\n', "\\n"))
-            .collect();
-        assert_eq!(log.texts(), expected);
-        self.logger.stats().cut
-    }
-}
+use support::{LONG, Log, Said};
 
 /// Logs a value by serde, and expects what `Debug` makes of the value itself.
 macro_rules! say {
@@ -60,7 +24,7 @@ macro_rules! say {
             let outcome = info!(logger: &$said.logger, $spec, by_serde(value));
             assert_eq!(outcome, Outcome::Accepted);
             assert_eq!(format!($spec, by_serde(value)), format!($spec, value));
-            $said.expected.borrow_mut().push(format!($spec, value));
+            $said.expect(format!($spec, value));
         )+
     }};
 }
@@ -146,7 +110,7 @@ fn all_that_serde_knows_is_shown_as_debug_shows_it() {
         Ok::<u8, String>(1),
         Err::<u8, _>("bad")
     );
-    assert_eq!(said.check(), 0);
+    assert_eq!(said.check_cut(), 0);
 }
 
 #[test]
@@ -165,16 +129,16 @@ fn a_field_of_a_derived_type_can_be_stored_by_serde() {
         order: order(),
     };
     let _ = info!(logger: &said.logger, "{message:?} {}", 5);
-    said.expected.borrow_mut().push(format!("{message:?} 5"));
-    said.check();
+    said.expect(format!("{message:?} 5"));
+    said.check_cut();
 }
 
 #[test]
 fn what_serde_calls_a_string_is_one() {
     let said = Said::new();
     let _ = info!(logger: &said.logger, "{:?}", by_serde(&Ipv4Addr::LOCALHOST));
-    said.expected.borrow_mut().push("\"127.0.0.1\"".into());
-    said.check();
+    said.expect("\"127.0.0.1\"".into());
+    said.check_cut();
 }
 
 #[test]
@@ -275,10 +239,9 @@ fn a_serialize_that_fails_says_so_in_its_place() {
     };
     let _ = info!(logger: &said.logger, "{:?} {}", by_serde(&holder), 3);
     let _ = info!(logger: &said.logger, "{:?} {}", by_serde(&Failing), 4);
-    let mut expected = said.expected.borrow_mut();
-    expected
-        .push("Holder { before: 1, failing: <not serialized: out of cheese>, after: 2 } 3".into());
-    expected.push("<not serialized: out of cheese> 4".into());
-    drop(expected);
-    said.check();
+    said.expect(
+        "Holder { before: 1, failing: <not serialized: out of cheese>, after: 2 } 3".into(),
+    );
+    said.expect("<not serialized: out of cheese> 4".into());
+    said.check_cut();
 }

@@ -13,6 +13,7 @@ pub mod child;
 pub mod log;
 #[cfg(unix)]
 pub mod process;
+pub mod said;
 pub mod seccomp;
 pub mod services;
 pub mod sinks;
@@ -21,6 +22,7 @@ pub mod tally;
 
 pub use books::Books;
 pub use log::Log;
+pub use said::Said;
 
 use std::sync::mpsc;
 use std::thread;
